@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The config as the rest of penstock sees it: one immutable, reference-counted snapshot. Every
+ * option is filled in (defaults and inheritance are already applied), ranges are expanded, and
+ * all of it has been checked.
+ */
+#ifndef PENSTOCK_CONF_CONF_H
+#define PENSTOCK_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "os/addr.h"
+#include "os/log.h"
+
+enum conf_engine { ENGINE_AUTO, ENGINE_SELECT, ENGINE_EPOLL };
+enum conf_on_limit { ON_LIMIT_DROP, ON_LIMIT_RESET, ON_LIMIT_WAIT };
+enum conf_relay { RELAY_AUTO, RELAY_COPY, RELAY_SPLICE };
+
+/* Where something was written. `file` is "default" for a built-in value. */
+struct conf_place {
+    const char *file;
+    unsigned line;
+};
+
+/* Options of the group `daemon`. */
+struct conf_daemon {
+#define DAEMON(member) member;
+#define RULE(member)
+#define BOTH(member)
+#define COUNT(scope, name, ...)    scope(uint32_t name)
+#define DURATION(scope, name, ...) scope(int64_t name)
+#define FLAG(scope, name, ...)     scope(bool name)
+#define CHOICE(scope, name, ...)   scope(int name)
+#define TEXT(scope, name, ...)     scope(const char *name)
+#define MODE(scope, name, ...)     scope(mode_t name)
+#include "conf/options.def"
+#undef DAEMON
+#undef RULE
+#undef BOTH
+};
+
+/* Options of a rule. */
+struct conf_options {
+#define DAEMON(member)
+#define RULE(member) member;
+#define BOTH(member) member;
+#define COUNT(scope, name, ...)    scope(uint32_t name)
+#define DURATION(scope, name, ...) scope(int64_t name)
+#define FLAG(scope, name, ...)     scope(bool name)
+#define CHOICE(scope, name, ...)   scope(int name)
+#define TEXT(scope, name, ...)     scope(const char *name)
+#define MODE(scope, name, ...)     scope(mode_t name)
+#include "conf/options.def"
+#undef DAEMON
+#undef RULE
+#undef BOTH
+};
+
+/* One socket to listen on. A port range has become one of these a port. */
+struct conf_listen {
+    struct conf_place at;
+    enum addr_kind kind;   /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
+    struct addr address;   /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
+                              ADDR_PATH: AF_UNIX */
+    const char *systemd;   /* ADDR_SYSTEMD: the name; else NULL */
+    const char *text;      /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web" */
+    uint16_t upstream_port; /* where this socket's clients go; 0 when the upstream has no port */
+    uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
+    uint32_t backlog;
+    mode_t socket_mode;
+    const char *socket_owner; /* NULL: leave as created */
+    const char *socket_group;
+};
+
+struct conf_rule {
+    struct conf *conf; /* the snapshot that owns this; conf_ref() it to keep the rule */
+    struct conf_place at;
+    const char *name;
+    struct conf_options options;
+    struct conf_listen *listens;
+    size_t listen_count; /* at least 1 */
+    enum addr_kind upstream_kind; /* ADDR_LITERAL, ADDR_NAME, ADDR_PATH */
+    struct addr upstream; /* ADDR_LITERAL (its port is upstream_port of the listen), ADDR_PATH */
+    const char *upstream_name; /* ADDR_NAME: the host name; else NULL */
+    const char *upstream_text; /* as written, for messages: "backend.example:8000-8009" */
+};
+
+struct conf {
+    struct conf_daemon daemon;
+    struct conf_rule *rules; /* in the order of the files */
+    size_t rule_count;
+    const char *path;  /* of the main file */
+    unsigned refs;     /* use conf_ref() and conf_unref() */
+    struct arena *arena; /* holds every string and array of the snapshot */
+};
+
+/* What is wrong with a config, all of it, in the order of the files. */
+struct conf_error {
+    struct conf_place at; /* line 0: the file as a whole */
+    char *text;           /* what is wrong, what is allowed */
+    bool warning;         /* does not keep the config from being used */
+};
+
+struct conf_errors {
+    struct conf_error *list;
+    size_t count;
+    size_t fatal; /* how many are no warnings */
+};
+
+/*
+ * Read the file at `path` and conf.d/[^.]*.conf beside it in name order, check everything and give a
+ * snapshot with one reference. Returns NULL when there was any error but warnings. *errors is
+ * always filled (count 0 when all is well); free it with conf_errors_free().
+ * penstock.conf(5) describes the language.
+ */
+struct conf *conf_load(const char *path, struct conf_errors *errors);
+
+/* Print each as "file:line: text" (warnings: "file:line: warning: text"), a line each. */
+void conf_errors_print(const struct conf_errors *errors, FILE *out);
+void conf_errors_free(struct conf_errors *errors);
+
+struct conf *conf_ref(struct conf *conf);
+void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */
+
+/* Write the effective config in the config language: conf_load() of it gives an equal snapshot. */
+void conf_dump(const struct conf *conf, FILE *out);
+
+/* Print the manual's rows (roff) for every option; doc/ is checked against it. */
+void conf_print_options(FILE *out);
+
+/* Descriptors that the limits promise: two a session, one a listener. */
+uint64_t conf_descriptors_promised(const struct conf *conf);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "loop/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "loop/engine.h"
+#include "loop/timer.h"
+
+/* By descriptor: who watches it. The generation tells this watch from earlier ones of the number. */
+struct slot {
+    struct watch *watch;
+    uint32_t generation;
+};
+
+struct loop {
+    const struct engine *engine;
+    void *state;
+    bool may_move; /* to epoll, once there are more than this engine serves well */
+    bool stopping;
+    struct slot *slots;
+    size_t slot_count;
+    size_t watched;
+    struct timers timers;
+    struct list deferred;
+    int64_t now;
+    loop_moved_fn *moved;
+    void *moved_arg;
+    struct engine_event batch[ENGINE_BATCH];
+};
+
+struct loop *loop_new(enum loop_engine which)
+{
+    struct loop *loop;
+    int error;
+
+    if (which == LOOP_EPOLL && !engine_epoll) {
+        errno = ENOTSUP;
+        return NULL;
+    }
+    loop = calloc(1, sizeof(*loop));
+    if (!loop)
+        return NULL;
+    loop->engine = which == LOOP_EPOLL ? engine_epoll : &engine_select;
+    loop->may_move = which == LOOP_AUTO && engine_epoll;
+    list_init(&loop->deferred);
+    loop->now = clock_monotonic_ms();
+    error = loop->engine->init(&loop->state);
+    if (error) {
+        free(loop);
+        errno = -error;
+        return NULL;
+    }
+    return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    loop->engine->fini(loop->state);
+    timers_free(&loop->timers);
+    free(loop->slots);
+    free(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stopping = true;
+}
+
+int64_t loop_now(const struct loop *loop)
+{
+    return loop->now;
+}
+
+const char *loop_engine_name(const struct loop *loop)
+{
+    return loop->engine->name;
+}
+
+size_t loop_watched(const struct loop *loop)
+{
+    return loop->watched;
+}
+
+void loop_on_move(struct loop *loop, loop_moved_fn *fn, void *arg)
+{
+    loop->moved = fn;
+    loop->moved_arg = arg;
+}
+
+/* Every watch goes to epoll, tags and all, so that events at hand stay valid; or none does. */
+static void move_to_epoll(struct loop *loop)
+{
+    void *state;
+
+    loop->may_move = false;
+    if (engine_epoll->init(&state))
+        return;
+    for (size_t fd = 0; fd < loop->slot_count; fd++) {
+        const struct slot *slot = &loop->slots[fd];
+
+        if (slot->watch && engine_epoll->modify(state, (int)fd, slot->generation, ENGINE_UNWATCHED,
+                                                slot->watch->events)) {
+            engine_epoll->fini(state);
+            return;
+        }
+    }
+    loop->engine->fini(loop->state);
+    loop->engine = engine_epoll;
+    loop->state = state;
+    if (loop->moved)
+        loop->moved(loop->moved_arg, loop->engine->name);
+}
+
+static int make_slot(struct loop *loop, int fd)
+{
+    size_t count = loop->slot_count ? loop->slot_count : 64;
+    struct slot *grown;
+
+    if ((size_t)fd < loop->slot_count)
+        return 0;
+    while ((size_t)fd >= count)
+        count *= 2;
+    grown = realloc(loop->slots, count * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    memset(grown + loop->slot_count, 0, (count - loop->slot_count) * sizeof(*grown));
+    loop->slots = grown;
+    loop->slot_count = count;
+    return 0;
+}
+
+int loop_watch(struct loop *loop, struct watch *w, int fd, unsigned events, watch_fn *fn)
+{
+    struct slot *slot;
+    int error;
+
+    assert(w->fd == -1 && fd >= 0);
+    error = make_slot(loop, fd);
+    if (error)
+        return error;
+    slot = &loop->slots[fd];
+    assert(!slot->watch);
+    slot->generation++;
+    error = loop->engine->modify(loop->state, fd, slot->generation, ENGINE_UNWATCHED, (int)events);
+    if (error)
+        return error;
+    slot->watch = w;
+    *w = (struct watch){.fn = fn, .fd = fd, .events = (uint8_t)events};
+    loop->watched++;
+    if (loop->may_move && loop->watched > loop->engine->capacity(loop->state))
+        move_to_epoll(loop);
+    return 0;
+}
+
+void loop_change(struct loop *loop, struct watch *w, unsigned events)
+{
+    if (w->events == events)
+        return;
+    loop->engine->modify(loop->state, w->fd, loop->slots[w->fd].generation, w->events, (int)events);
+    w->events = (uint8_t)events;
+}
+
+void loop_unwatch(struct loop *loop, struct watch *w)
+{
+    if (w->fd < 0)
+        return;
+    loop->engine->modify(loop->state, w->fd, 0, w->events, ENGINE_UNWATCHED);
+    loop->slots[w->fd].watch = NULL;
+    loop->watched--;
+    w->fd = -1;
+}
+
+int loop_timer(struct loop *loop, struct timer *t, int64_t delay_ms, timer_fn *fn)
+{
+    return timers_set(&loop->timers, t, loop->now + (delay_ms > 0 ? delay_ms : 1), fn);
+}
+
+void loop_timer_stop(struct loop *loop, struct timer *t)
+{
+    timers_unset(&loop->timers, t);
+}
+
+void loop_defer(struct loop *loop, struct deferred *d, void (*fn)(struct deferred *d))
+{
+    d->fn = fn;
+    list_append(&loop->deferred, &d->link);
+}
+
+static void run_timers(struct loop *loop)
+{
+    struct timer *t;
+
+    while ((t = timers_first(&loop->timers)) && t->due <= loop->now) {
+        timers_unset(&loop->timers, t);
+        t->fn(t);
+    }
+}
+
+static void run_deferred(struct loop *loop)
+{
+    struct list *link;
+
+    while ((link = list_take_first(&loop->deferred))) {
+        struct deferred *d = container_of(link, struct deferred, link);
+
+        d->fn(d);
+    }
+}
+
+static int wait_ms(const struct loop *loop)
+{
+    const struct timer *t = timers_first(&loop->timers);
+    int64_t left;
+
+    if (!t)
+        return -1;
+    left = t->due - clock_monotonic_ms();
+    if (left <= 0)
+        return 0;
+    return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+static void dispatch(struct loop *loop, const struct engine_event *event)
+{
+    const struct slot *slot = &loop->slots[event->fd];
+    struct watch *w = slot->watch;
+    unsigned events;
+
+    if (!w || slot->generation != event->tag)
+        return;
+    events = event->events & (w->events | LOOP_ERROR);
+    if (events)
+        w->fn(w, events);
+}
+
+int loop_run(struct loop *loop)
+{
+    loop->stopping = false;
+    while (!loop->stopping) {
+        int n = loop->engine->wait(loop->state, loop->batch, wait_ms(loop));
+
+        if (n < 0)
+            return n;
+        loop->now = clock_monotonic_ms();
+        for (int i = 0; i < n; i++)
+            dispatch(loop, &loop->batch[i]);
+        run_timers(loop);
+        run_deferred(loop);
+    }
+    return 0;
+}

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""penstockd as seen from outside: its process, log, notifications, descriptors, memory and CPU."""
+
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+
+import harness
+
+SANITIZER = re.compile(
+    r"(Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error:|"
+    r"ERROR SUMMARY: [1-9]|definitely lost: [1-9]")
+
+
+def to_config(value, depth=0):
+    """A Python value in libconfig's syntax."""
+    pad = "    " * (depth + 1)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
+    if isinstance(value, list):
+        return "[ %s ]" % ", ".join(to_config(v, depth) for v in value)
+    if isinstance(value, tuple):
+        return "( %s )" % ", ".join(to_config(v, depth + 1) for v in value)
+    rows = ["%s%s = %s;\n" % (pad, k, to_config(v, depth + 1)) for k, v in value.items()]
+    return "{\n%s%s}" % ("".join(rows), "    " * depth)
+
+
+def config_text(config):
+    return "".join("%s = %s;\n" % (k, to_config(v)) for k, v in config.items())
+
+
+class NotifySocket:
+    """The manager's end of sd_notify(3)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind(path)
+        os.chmod(path, 0o777)
+        self.messages = []
+
+    def poll(self):
+        """All messages so far, each a list of its lines."""
+        while True:
+            try:
+                self.messages.append(self.socket.recv(65536).decode().split("\n"))
+            except BlockingIOError:
+                return self.messages
+
+    def count(self, line):
+        return sum(line in m for m in self.poll())
+
+    def values(self, key):
+        return [l[len(key) + 1:] for m in self.poll() for l in m if l.startswith(key + "=")]
+
+    def close(self):
+        self.socket.close()
+
+
+class Daemon:
+    """One penstockd. Options: args, env, notify (False: none), files (soft and hard limit of
+    descriptors), wrapper (a command before ours), pass_fds, preexec."""
+
+    def __init__(self, t, number, config, **options):
+        self.t = t
+        self.options = options
+        self.text = config if isinstance(config, (str, bytes)) else config_text(config)
+        self.config = t.write("penstock-%d.conf" % number, self.text)
+        os.chmod(self.config, 0o644)
+        self.log_path = t.path("log-%d" % number)
+        self.process = None
+        self.checked = False
+        self.baseline = None
+        self.status = None  # what must be its exit status; None: 0
+        self.notify = None
+        if options.get("notify", t.features.get("systemd") == "yes"):
+            self.notify = NotifySocket(t.path("notify-%d" % number))
+
+    # --- its life ----------------------------------------------------------------------------
+
+    def command(self):
+        extra = os.environ.get("PENSTOCK_WRAPPER", "").split()
+        args = self.options.get("args", ["--config", self.config])
+        return self.options.get("wrapper", []) + extra + [self.t.binary] + args
+
+    def spawn(self):
+        """Start without waiting for anything."""
+        env = dict(os.environ)
+        for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
+                     "LISTEN_PID", "LISTEN_FDNAMES", "JOURNAL_STREAM"):
+            env.pop(name, None)
+        if self.notify:
+            env["NOTIFY_SOCKET"] = self.notify.path
+        env.update(self.options.get("env", {}))
+
+        def before_exec():
+            if "files" in self.options:
+                limit = self.options["files"]
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            if "preexec" in self.options:
+                self.options["preexec"]()
+
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
+                pass_fds=self.options.get("pass_fds", ()), preexec_fn=before_exec, cwd=self.t.dir)
+
+    def start(self):
+        self.spawn()
+        harness.wait_for(self._ready, self._not_ready)
+        self.baseline = self.fds()
+
+    def _ready(self):
+        if self.process.poll() is not None:
+            raise harness.Failure("penstockd ended with status %d before it was ready"
+                                  % self.process.returncode)
+        if self.notify:
+            return self.notify.count("READY=1")
+        return "msg=ready" in self.log()
+
+    def _not_ready(self):
+        return "penstockd to be ready"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_exit(self):
+        harness.wait_for(lambda: not self.alive(), "penstockd to end")
+        return self.process.returncode
+
+    def settle(self):
+        """Wait until it holds no more descriptors than when it started."""
+        harness.wait_for(lambda: self.fds() == self.baseline,
+                         lambda: "descriptors back to where they were: %d at the start, now %d\n%s"
+                         % (self.baseline, self.fds(), "\n".join(self.fd_list())))
+
+    def finish(self):
+        """Nothing left behind, a clean end, no sanitizer's report."""
+        if self.process is None or self.checked:
+            return
+        self.checked = True
+        if self.alive() and self.baseline is not None:
+            self.settle()
+            self.signal(signal.SIGTERM)
+        status = self.wait_exit()
+        harness.check_equal(status, self.status or 0, "exit status of penstockd")
+        self.check_output()
+
+    def check_output(self):
+        found = SANITIZER.search(self.log())
+        harness.check(not found, "a sanitizer's report: %s" % (found and found.group(0)))
+
+    def kill(self):
+        if self.process is not None and self.alive():
+            self.process.kill()
+            self.process.wait()
+        if self.notify:
+            self.notify.close()
+
+    # --- what it says ------------------------------------------------------------------------
+
+    def log(self):
+        with open(self.log_path, "rb") as f:
+            return f.read().decode("utf-8", "replace")
+
+    def lines(self):
+        """The log's lines as fields, each with the whole line under ""."""
+        return [dict(harness.parse_fields(l), **{"": l}) for l in self.log().splitlines()]
+
+    def sessions(self, **match):
+        """The session lines whose fields are as given."""
+        out = []
+        for fields in self.lines():
+            if "end" in fields and all(fields.get(k) == str(v) for k, v in match.items()):
+                out.append(fields)
+        return out
+
+    def wait_sessions(self, count, **match):
+        return harness.wait_for(
+            lambda: (lambda s: s if len(s) >= count else None)(self.sessions(**match)),
+            lambda: "%d session lines with %r, there are %d" % (count, match,
+                                                                len(self.sessions(**match))))
+
+    def report(self):
+        text = self.text if isinstance(self.text, str) else repr(self.text)
+        if len(text) > 4000:
+            text = text[:2000] + "\n...\n" + text[-1000:]
+        log = self.log() if os.path.exists(self.log_path) else ""
+        if len(log) > 8000:
+            log = log[:3000] + "\n...\n" + log[-5000:]
+        status = self.process and self.process.poll()
+        return "--- config\n%s\n--- log of penstockd (status %s)\n%s---" % (text, status, log)
+
+    # --- what it uses ------------------------------------------------------------------------
+
+    def fd_list(self):
+        out = []
+        for name in os.listdir("/proc/%d/fd" % self.pid):
+            try:
+                out.append(name + " " + os.readlink("/proc/%d/fd/%s" % (self.pid, name)))
+            except OSError:
+                pass
+        return out
+
+    def fds(self):
+        """How many descriptors it has open; the epoll set, which may come under way, apart."""
+        return sum("eventpoll" not in link for link in self.fd_list())
+
+    def sockets(self):
+        return sum("socket:" in link for link in self.fd_list())
+
+    def cpu_seconds(self):
+        with open("/proc/%d/stat" % self.pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss(self):
+        """Resident memory in bytes."""
+        return self.status_field("VmRSS") * 1024
+
+    def status_field(self, name):
+        with open("/proc/%d/status" % self.pid) as f:
+            for line in f:
+                if line.startswith(name + ":"):
+                    return int(line.split()[1])
+        raise harness.Failure("/proc/PID/status has no %s" % name)
