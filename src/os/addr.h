@@ -48,7 +48,9 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 /*
  * To and from the kernel's form. addr_to_sockaddr returns the length for bind(2)/connect(2), or
  * 0 when the address is none or a path does not fit sun_path. addr_from_sockaddr gives
- * AF_UNSPEC for a family it doesn't know; a UNIX name is not copied (path is NULL).
+ * AF_UNSPEC for a family it doesn't know; a UNIX name is not copied (path is NULL), and an IPv4
+ * peer of a dual-stack socket (::ffff:192.0.2.7, RFC 4291 section 2.5.5.2) becomes the IPv4
+ * address that it is.
  */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 void addr_from_sockaddr(struct addr *out, const struct sockaddr_storage *in, socklen_t len);
