@@ -33,7 +33,7 @@ struct log_field {
 #define LOG_TEXT(k, v)   ((struct log_field){.key = (k), .text = (v)})
 #define LOG_NUMBER(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
-/* Longest line in any format; longer ones are cut at a field's end. */
+/* Longest line in any format; longer ones are cut at a field's end, or within the message. */
 #define LOG_LINE_MAX 2048
 
 struct log;

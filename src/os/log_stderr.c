@@ -32,7 +32,7 @@ struct stderr_sink {
     bool journal; /* sd-daemon(3): a "<N>" before each line, and journald adds the time */
     bool torn;    /* the last line went out in part: end it before the next */
     int fd;
-    bool owned; /* fd is ours to close */
+    bool owned; /* fd is ours alone, and non-blocking */
 };
 
 bool log_stderr_is_journal(void)
@@ -67,7 +67,8 @@ static int write_line(struct stderr_sink *s, const char *line, size_t length)
     if (s->kind == STDERR_SOCKET) {
         n = send(s->fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
-        if (s->kind == STDERR_STREAM && (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0))
+        if (s->kind == STDERR_STREAM && !s->owned &&
+            (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0))
             return -EAGAIN;
         n = write(s->fd, line, length);
     }
