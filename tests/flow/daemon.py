@@ -14,6 +14,9 @@ SANITIZER = re.compile(
     r"(Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error:|"
     r"ERROR SUMMARY: [1-9]|definitely lost: [1-9]")
 
+# Ends of idle pipes that penstockd may keep for the next transfer.
+PIPES_KEPT = 64
+
 
 def to_config(value, depth=0):
     """A Python value in libconfig's syntax."""
@@ -78,7 +81,8 @@ class Daemon:
         self.log_path = t.path("log-%d" % number)
         self.process = None
         self.checked = False
-        self.baseline = None
+        self.baseline = None  # descriptors when it was ready
+        self.baseline_sockets = None
         self.status = None  # what must be its exit status; None: 0
         self.notify = None
         if options.get("notify", t.features.get("systemd") == "yes"):
@@ -117,6 +121,7 @@ class Daemon:
         self.spawn()
         harness.wait_for(self._ready, self._not_ready)
         self.baseline = self.fds()
+        self.baseline_sockets = self.sockets()
 
     def _ready(self):
         if self.process.poll() is not None:
@@ -148,6 +153,9 @@ class Daemon:
         harness.wait_for(lambda: self.fds() == self.baseline,
                          lambda: "descriptors back to where they were: %d at the start, now %d\n%s"
                          % (self.baseline, self.fds(), "\n".join(self.fd_list())))
+        harness.wait_for(lambda: self.pipes() <= PIPES_KEPT,
+                         lambda: "no more than %d pipe ends, there are %d" % (PIPES_KEPT,
+                                                                              self.pipes()))
 
     def finish(self):
         """Nothing left behind, a clean end, no sanitizer's report."""
@@ -218,8 +226,12 @@ class Daemon:
         return out
 
     def fds(self):
-        """How many descriptors it has open; the epoll set, which may come under way, apart."""
-        return sum("eventpoll" not in link for link in self.fd_list())
+        """How many descriptors it has open, but for the epoll set, which may come under way, and
+        the pipes that are kept for the next transfer."""
+        return sum("eventpoll" not in link and "pipe:" not in link for link in self.fd_list())
+
+    def pipes(self):
+        return sum("pipe:" in link for link in self.fd_list())
 
     def sockets(self):
         return sum("socket:" in link for link in self.fd_list())
@@ -231,11 +243,11 @@ class Daemon:
 
     def rss(self):
         """Resident memory in bytes."""
-        return self.status_field("VmRSS") * 1024
+        return int(self.status_field("VmRSS")[0]) * 1024
 
     def status_field(self, name):
         with open("/proc/%d/status" % self.pid) as f:
             for line in f:
                 if line.startswith(name + ":"):
-                    return int(line.split()[1])
+                    return line.split()[1:]
         raise harness.Failure("/proc/PID/status has no %s" % name)
