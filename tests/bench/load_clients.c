@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The client side of the load, and the measuring. */
+#include "config.h"
+
+#include "load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH      256
+#define BULK_WRITE (128 * 1024)
+#define BULK_READ  (1024 * 1024)
+#define STALL_NS   UINT64_C(3000000000) /* nothing for this long: the proxy is stuck */
+
+struct client {
+    int fd;
+    bool idle;
+    bool sent;         /* the request is out (LOAD_CONN: else still connecting) */
+    unsigned got;      /* bytes of the present reply */
+    uint64_t start_ns; /* of the present exchange or connection */
+};
+
+struct clients {
+    const struct load_options *options;
+    struct load_shared *shared;
+    struct load_result *result;
+    struct client *all; /* the busy ones first */
+    int epoll;
+    bool measuring;
+    uint64_t units; /* since the start of the window */
+    uint64_t last_ns;
+    char *buffer;
+};
+
+/* --- CPU time ------------------------------------------------------------------------------- */
+
+struct cpu_times {
+    uint64_t proxy, softirq, load;
+};
+
+/* The first number of a file, which may follow the word usage_usec (then in microseconds). */
+static uint64_t read_ns(const char *path)
+{
+    char text[256];
+    unsigned long long value;
+    ssize_t n;
+    int fd;
+
+    if (!path)
+        return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        load_die("%s: %s", path, strerror(errno));
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        load_die("%s: nothing to read", path);
+    text[n] = '\0';
+    if (sscanf(text, "usage_usec %llu", &value) == 1)
+        return value * 1000;
+    if (sscanf(text, "%llu", &value) == 1)
+        return value;
+    load_die("%s: not understood", path);
+}
+
+static uint64_t cpu_of(pid_t pid)
+{
+    struct timespec ts;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts))
+        load_die("no CPU clock of the upstream process");
+    return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+static struct cpu_times cpu_now(const struct load_options *o, pid_t upstream)
+{
+    return (struct cpu_times){
+        .proxy = read_ns(o->cpu_file),
+        .softirq = read_ns(o->sched_file),
+        .load = cpu_of(0) + cpu_of(upstream),
+    };
+}
+
+/* --- opening connections -------------------------------------------------------------------- */
+
+static void watch(struct clients *c, struct client *client, int op, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = client};
+
+    if (epoll_ctl(c->epoll, op, client->fd, &event) == -1)
+        load_die("epoll_ctl: %s", strerror(errno));
+}
+
+static int new_socket(int flags)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+    if (fd == -1)
+        load_die("the clients: socket: %s", strerror(errno));
+    return fd;
+}
+
+/* Connects, makes one exchange, and leaves the connection ready for its work. */
+static void open_kept(struct clients *c, struct client *client, unsigned number)
+{
+    const struct load_options *o = c->options;
+    struct timeval limit = {.tv_sec = STALL_NS / 1000000000U};
+    int fd = new_socket(0), one = 1;
+    ssize_t n = 0;
+
+    client->fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(fd, (const struct sockaddr *)&o->connect, sizeof o->connect) == -1)
+        load_die("connection %u: connect: %s", number, strerror(errno));
+    if (send(fd, c->buffer, o->request_size, 0) != (ssize_t)o->request_size)
+        load_die("connection %u: send: %s", number, strerror(errno));
+    for (unsigned got = 0; got < o->reply_size; got += (unsigned)n) {
+        n = recv(fd, c->buffer, o->reply_size - got, 0);
+        if (n == 0)
+            load_die("connection %u: closed before the first reply", number);
+        if (n == -1)
+            load_die("connection %u: first reply: %s", number,
+                     errno == EAGAIN ? "none within 3 s" : strerror(errno));
+    }
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+        load_die("fcntl: %s", strerror(errno));
+    watch(c, client, EPOLL_CTL_ADD, !client->idle && o->work == LOAD_UP ? EPOLLOUT : EPOLLIN);
+}
+
+static void send_request(struct clients *c, struct client *client)
+{
+    client->start_ns = load_now();
+    client->got = 0;
+    if (send(client->fd, c->buffer, c->options->request_size, 0) !=
+        (ssize_t)c->options->request_size)
+        load_die("send: %s", strerror(errno));
+}
+
+/* LOAD_CONN: begins a connection; on loopback it is mostly there at once. */
+static void start_conn(struct clients *c, struct client *client)
+{
+    const struct load_options *o = c->options;
+
+    client->start_ns = load_now();
+    client->got = 0;
+    client->fd = new_socket(SOCK_NONBLOCK);
+    if (connect(client->fd, (const struct sockaddr *)&o->connect, sizeof o->connect) == -1 &&
+        errno != EINPROGRESS)
+        load_die("connect: %s", strerror(errno));
+    client->sent =
+        send(client->fd, c->buffer, o->request_size, MSG_NOSIGNAL) == (ssize_t)o->request_size;
+    watch(c, client, EPOLL_CTL_ADD, client->sent ? EPOLLIN : EPOLLOUT);
+}
+
+/* --- work on events ------------------------------------------------------------------------- */
+
+static void record(struct clients *c, uint64_t ns)
+{
+    struct load_hist *h = &c->result->hist;
+    unsigned power = 0;
+
+    c->last_ns = load_now();
+    if (!c->measuring)
+        return;
+    c->units++;
+    h->count++;
+    while (ns >> power >= 2 * LOAD_HIST_STEPS)
+        power++;
+    h->slot[power * LOAD_HIST_STEPS + (ns >> power)]++; /* the top seven bits choose */
+}
+
+/* True when the whole reply is here. */
+static bool take_reply(struct clients *c, struct client *client, bool *over)
+{
+    ssize_t n = recv(client->fd, c->buffer, c->options->reply_size - client->got, 0);
+
+    *over = n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR);
+    if (n > 0)
+        client->got += (unsigned)n;
+    return client->got == c->options->reply_size;
+}
+
+static void on_rr(struct clients *c, struct client *client)
+{
+    bool over;
+
+    if (take_reply(c, client, &over)) {
+        record(c, load_now() - client->start_ns);
+        send_request(c, client);
+    } else if (over) {
+        load_die("a busy connection was ended from the other side");
+    }
+}
+
+static void on_conn(struct clients *c, struct client *client)
+{
+    const struct load_options *o = c->options;
+    bool over = false, whole = false;
+
+    if (!client->sent) {
+        client->sent = send(client->fd, c->buffer, o->request_size, 0) == (ssize_t)o->request_size;
+        over = !client->sent;
+        if (client->sent)
+            watch(c, client, EPOLL_CTL_MOD, EPOLLIN);
+    } else {
+        whole = take_reply(c, client, &over);
+    }
+    if (!whole && !over)
+        return;
+    close(client->fd);
+    if (whole)
+        record(c, load_now() - client->start_ns);
+    else if (c->measuring)
+        c->result->failed++;
+    start_conn(c, client);
+}
+
+static void on_bulk(struct clients *c, struct client *client)
+{
+    ssize_t n;
+
+    if (c->options->work == LOAD_UP)
+        n = send(client->fd, c->buffer, BULK_WRITE, 0);
+    else
+        n = recv(client->fd, NULL, BULK_READ, MSG_TRUNC);
+    if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+        load_die("a bulk connection was ended from the other side");
+    if (n > 0)
+        c->last_ns = load_now();
+    if (n > 0 && c->options->work == LOAD_DOWN && c->measuring)
+        c->units += (uint64_t)n;
+}
+
+static void on_idle(struct clients *c, struct client *client)
+{
+    c->result->idle_lost++;
+    close(client->fd);
+}
+
+static void dispatch(struct clients *c, struct client *client)
+{
+    if (client->idle)
+        on_idle(c, client);
+    else if (c->options->work == LOAD_RR)
+        on_rr(c, client);
+    else if (c->options->work == LOAD_CONN)
+        on_conn(c, client);
+    else
+        on_bulk(c, client);
+}
+
+static void run_until(struct clients *c, uint64_t end_ns)
+{
+    struct epoll_event events[BATCH];
+
+    for (uint64_t now = load_now(); now < end_ns; now = load_now()) {
+        int count = epoll_wait(c->epoll, events, BATCH, 20);
+
+        for (int i = 0; i < count; i++)
+            dispatch(c, events[i].data.ptr);
+        if (count == 0 && load_now() - c->last_ns > STALL_NS)
+            load_die("nothing came through for 3 s");
+    }
+}
+
+/* Tells the caller where we are, and waits until it has looked. */
+static void hold(const char *phase)
+{
+    char line[16];
+
+    printf("{\"phase\": \"%s\"}\n", phase);
+    if (!fgets(line, sizeof line, stdin))
+        exit(0);
+}
+
+static void measure(struct clients *c, pid_t upstream)
+{
+    const struct load_options *o = c->options;
+    struct load_result *r = c->result;
+    struct cpu_times before, after;
+    uint64_t start, sunk;
+
+    c->last_ns = load_now();
+    run_until(c, load_now() + o->warm_ns);
+    before = cpu_now(o, upstream);
+    sunk = atomic_load(&c->shared->sunk);
+    c->measuring = true;
+    start = load_now();
+    run_until(c, start + o->window_ns);
+    r->elapsed_ns = load_now() - start;
+    r->units = o->work == LOAD_UP ? atomic_load(&c->shared->sunk) - sunk : c->units;
+    after = cpu_now(o, upstream);
+    r->cpu_ns = after.proxy - before.proxy;
+    r->softirq_ns = after.softirq - before.softirq;
+    r->load_cpu_ns = after.load - before.load;
+    if (r->units == 0)
+        load_die("nothing came through in the window");
+}
+
+void load_clients(const struct load_options *o, struct load_shared *shared, pid_t upstream,
+                  struct load_result *result)
+{
+    struct clients c = {.options = o, .shared = shared, .result = result};
+    unsigned i;
+
+    c.all = calloc(o->conns + o->idle, sizeof *c.all);
+    c.buffer = malloc(BULK_WRITE);
+    c.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (!c.all || !c.buffer || c.epoll == -1)
+        load_die("out of memory");
+    memset(c.buffer, 'c', BULK_WRITE);
+    for (i = 0; i < o->conns && o->work != LOAD_CONN; i++)
+        open_kept(&c, &c.all[i], i + 1);
+    if (o->hold)
+        hold("base");
+    for (i = o->conns; i < o->conns + o->idle; i++) {
+        c.all[i].idle = true;
+        open_kept(&c, &c.all[i], i + 1);
+    }
+    if (o->hold) {
+        hold("full");
+    } else {
+        for (i = 0; i < o->conns && o->work == LOAD_RR; i++)
+            send_request(&c, &c.all[i]);
+        for (i = 0; i < o->conns && o->work == LOAD_CONN; i++)
+            start_conn(&c, &c.all[i]);
+        measure(&c, upstream);
+    }
+    free(c.all);
+    free(c.buffer);
+}
