@@ -309,7 +309,7 @@ static void read_result(struct dns_answer *answer, int status, const struct ares
         answer->why = "no name server answers";
         break;
     case ARES_ECONNREFUSED:
-        answer->why = "no name server can be reached";
+        answer->why = "the name servers refuse or cannot be reached";
         break;
     case ARES_ESERVFAIL:
     case ARES_EREFUSED:

@@ -132,7 +132,7 @@ static void take_answer(struct name *n, const struct dns_answer *answer)
     if (n->failing) {
         struct log_field field = LOG_TEXT("name", n->text);
 
-        log_fields(n->resolver->log, LEVEL_INFO, "resolves again", &field, 1);
+        log_fields(n->resolver->log, LEVEL_INFO, "the name servers answer again", &field, 1);
     }
     n->failing = false;
     n->why = answer->why;
