@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* The object of type `type` whose member `member` is at `ptr`. */
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* A link, or the head of a list. A link that is in no list points to itself. */
 struct list {
@@ -33,6 +33,12 @@ static inline void list_append(struct list *head, struct list *l)
     l->next = head;
     head->prev->next = l;
     head->prev = l;
+}
+
+/* Insert `l` as the first link of `head`. `l` must be in no list. */
+static inline void list_prepend(struct list *head, struct list *l)
+{
+    list_append(head->next, l);
 }
 
 /* Take `l` out of whatever list it is in; a link in no list stays so. */

@@ -43,8 +43,9 @@ struct engine {
     /*
      * Wait until something happens or `timeout_ms` pass (-1: for ever), and write at most
      * ENGINE_BATCH events. Returns their number, 0 also when a signal came, or a negative errno.
-     * A descriptor watched for the empty set yields LOOP_ERROR, at the latest LOOP_ERROR_MS after the
-     * error came about, and maybe only once; waiting costs nothing while there are none of them.
+     * A descriptor watched for the empty set yields LOOP_ERROR, at the latest LOOP_ERROR_MS after
+     * the error came about, and maybe only once; waiting costs nothing while there are none of
+     * them.
      */
     int (*wait)(void *state, struct engine_event *out, int timeout_ms);
 

@@ -21,7 +21,8 @@
 
 /*
  * Where epoll begins to cost less, measured with `make bench` (doc/ARCHITECTURE.md, "The crossing
- * point"): a select() call grows with the descriptors it is given, an epoll_wait() with those ready.
+ * point"): a select() call grows with the descriptors it is given, an epoll_wait() with those
+ * ready.
  */
 #define SELECT_SERVES_WELL 64
 

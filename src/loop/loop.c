@@ -13,7 +13,8 @@
 #include "loop/engine.h"
 #include "loop/timer.h"
 
-/* By descriptor: who watches it. The generation tells this watch from earlier ones of the number. */
+/* By descriptor: who watches it. The generation tells this watch from earlier ones of the number.
+ */
 struct slot {
     struct watch *watch;
     uint32_t generation;
@@ -60,10 +61,22 @@ struct loop *loop_new(enum loop_engine which)
     return loop;
 }
 
+static void run_deferred(struct loop *loop)
+{
+    struct list *link;
+
+    while ((link = list_take_first(&loop->deferred))) {
+        struct deferred *d = container_of(link, struct deferred, link);
+
+        d->fn(d);
+    }
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    run_deferred(loop);
     loop->engine->fini(loop->state);
     timers_free(&loop->timers);
     free(loop->slots);
@@ -202,17 +215,6 @@ static void run_timers(struct loop *loop)
     while ((t = timers_first(&loop->timers)) && t->due <= loop->now) {
         timers_unset(&loop->timers, t);
         t->fn(t);
-    }
-}
-
-static void run_deferred(struct loop *loop)
-{
-    struct list *link;
-
-    while ((link = list_take_first(&loop->deferred))) {
-        struct deferred *d = container_of(link, struct deferred, link);
-
-        d->fn(d);
     }
 }
 

@@ -57,12 +57,14 @@ enum loop_engine { LOOP_AUTO, LOOP_SELECT, LOOP_EPOLL };
 
 /*
  * A loop, or NULL and errno: ENOTSUP when the engine is not built in, ENOMEM, or the engine's own.
- * The caller frees it with loop_free(), after every watch and timer is gone.
+ * The caller frees it with loop_free(), after every watch and timer is gone; what was deferred
+ * is done first.
  */
 struct loop *loop_new(enum loop_engine engine);
 void loop_free(struct loop *loop);
 
-/* Run until loop_stop(). Returns 0, or a negative errno of the engine that makes going on useless. */
+/* Run until loop_stop(). Returns 0, or a negative errno of the engine that makes going on useless.
+ */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -78,8 +80,8 @@ typedef void loop_moved_fn(void *arg, const char *engine);
 void loop_on_move(struct loop *loop, loop_moved_fn *fn, void *arg);
 
 /*
- * Watch `fd` for `events` (a set of LOOP_READ and LOOP_WRITE, may be empty). Returns 0, or -ENOMEM or
- * -ENOSPC (the kernel's own limit on watches), and then nothing is watched. Level-triggered: fn
+ * Watch `fd` for `events` (a set of LOOP_READ and LOOP_WRITE, may be empty). Returns 0, or -ENOMEM
+ * or -ENOSPC (the kernel's own limit on watches), and then nothing is watched. Level-triggered: fn
  * is called each batch for as long as it holds. `w` must be WATCH_NONE.
  */
 int loop_watch(struct loop *loop, struct watch *w, int fd, unsigned events, watch_fn *fn);
@@ -89,13 +91,13 @@ void loop_change(struct loop *loop, struct watch *w, unsigned events);
 
 /*
  * Stop watching; do this before the descriptor is closed. No event that the current batch
- * still holds for it is delivered, also when the number is watched again by another within the batch.
- * A watch that is not watched: nothing.
+ * still holds for it is delivered, also when the number is watched again by another within the
+ * batch. A watch that is not watched: nothing.
  */
 void loop_unwatch(struct loop *loop, struct watch *w);
 
-/* Call fn once when `delay_ms` (at least 1) have passed; a timer that is set is set anew, which can't
- * fail. Returns 0 or -ENOMEM. */
+/* Call fn once when `delay_ms` (at least 1) have passed; a timer that is set is set anew, which
+ * can't fail. Returns 0 or -ENOMEM. */
 int loop_timer(struct loop *loop, struct timer *t, int64_t delay_ms, timer_fn *fn);
 
 /* Unset it; a timer that is not set: nothing. */

@@ -10,7 +10,8 @@ typedef void signal_fn(void *arg, int signal);
 
 /*
  * Block `wanted` (ended by 0) for the process and call fn(arg, signal) from the loop for each that
- * comes; a burst of one kind is one call. SIGPIPE is ignored from here on. NULL and errno on failure.
+ * comes; a burst of one kind is one call. SIGPIPE is ignored from here on. NULL and errno on
+ * failure.
  */
 struct signals *signals_new(struct loop *loop, const int *wanted, signal_fn *fn, void *arg);
 

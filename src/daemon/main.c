@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "conf/conf.h"
+#include "daemon/options.h"
+#include "daemon/service.h"
+#include "os/fds.h"
+
+/* The snapshot, or NULL with every error on standard error. */
+static struct conf *load(const char *path)
+{
+    struct conf_errors errors;
+    struct conf *conf = conf_load(path, &errors);
+
+    conf_errors_print(&errors, stderr);
+    conf_errors_free(&errors);
+    return conf;
+}
+
+static size_t count_listens(const struct conf *conf)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < conf->rule_count; i++)
+        count += conf->rules[i].listen_count;
+    return count;
+}
+
+static int check(const char *path)
+{
+    struct conf *conf = load(path);
+    uint64_t promised, limit = fds_raise_limit();
+
+    if (!conf)
+        return EX_CONFIG;
+    promised = conf_descriptors_promised(conf);
+    printf("%s: ok, %zu rules, %zu addresses\n", path, conf->rule_count, count_listens(conf));
+    printf("descriptors: the limits promise %" PRIu64 ", %" PRIu64 " can be had\n", promised,
+           fds_available(limit));
+    if (promised > fds_available(limit))
+        fprintf(stderr,
+                "%s: warning: the limits promise more descriptors than can be had: lower "
+                "max_connections, or raise the hard limit (LimitNOFILE= under systemd)\n",
+                path);
+    conf_unref(conf);
+    return EXIT_SUCCESS;
+}
+
+static int dump(const char *path)
+{
+    struct conf *conf = load(path);
+
+    if (!conf)
+        return EX_CONFIG;
+    conf_dump(conf, stdout);
+    conf_unref(conf);
+    return EXIT_SUCCESS;
+}
+
+static int run(const char *path)
+{
+    struct conf *conf = load(path);
+    int status;
+
+    if (!conf)
+        return EX_CONFIG;
+    status = service_run(conf);
+    conf_unref(conf);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = options_parse(argc, argv);
+    int status = EXIT_SUCCESS;
+
+    switch (o.job) {
+    case JOB_RUN:
+        return run(o.config);
+    case JOB_CHECK:
+        status = check(o.config);
+        break;
+    case JOB_DUMP:
+        status = dump(o.config);
+        break;
+    case JOB_HELP:
+        options_print_help();
+        break;
+    case JOB_VERSION:
+        options_print_version();
+        break;
+    case JOB_USAGE:
+        return EX_USAGE;
+    }
+    /* What was printed must have arrived: a full disk is an error too. */
+    if (fflush(stdout) || ferror(stdout)) {
+        perror("penstockd: standard output");
+        return EXIT_FAILURE;
+    }
+    return status;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/options.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "loop/engine.h"
+#include "os/pipe.h"
+#include "os/systemd.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/penstock/penstock.conf"
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 't'},
+    {"dump", no_argument, NULL, 'd'},         {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+};
+
+struct options options_parse(int argc, char **argv)
+{
+    struct options o = {.job = JOB_RUN, .config = DEFAULT_CONFIG};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:tdhV", long_options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o.config = optarg;
+            break;
+        case 't':
+            o.job = JOB_CHECK;
+            break;
+        case 'd':
+            o.job = JOB_DUMP;
+            break;
+        case 'h':
+            o.job = JOB_HELP;
+            return o;
+        case 'V':
+            o.job = JOB_VERSION;
+            return o;
+        default:
+            o.job = JOB_USAGE;
+            break;
+        }
+    }
+    if (o.job != JOB_USAGE && optind < argc) {
+        fprintf(stderr, "penstockd: unexpected argument '%s'\n", argv[optind]);
+        o.job = JOB_USAGE;
+    }
+    if (o.job == JOB_USAGE)
+        fputs("Try 'penstockd --help'.\n", stderr);
+    return o;
+}
+
+void options_print_help(void)
+{
+    printf(
+        "Usage: penstockd [--config FILE] [--check | --dump]\n"
+        "Forward TCP connections as the rules in FILE say.\n"
+        "\n"
+        "  -c, --config FILE  read FILE (default: %s)\n"
+        "                     and conf.d/*.conf beside it\n"
+        "  -t, --check        check the config, print every error, and exit\n"
+        "  -d, --dump         print the effective config, and exit\n"
+        "  -h, --help         print this, and exit\n"
+        "  -V, --version      print the version and what was built in, and exit\n"
+        "\n"
+        "It runs in the foreground and logs to standard error, or to the journal under systemd.\n"
+        "SIGTERM and SIGINT end it once its sessions have ended, or after drain_timeout; a second\n"
+        "one ends it at once.\n"
+        "Exit status: 0 ended as asked, 1 could not start or go on, 64 wrong usage, 78 wrong "
+        "config.\n"
+        "See penstockd(8) and penstock.conf(5).\n",
+        DEFAULT_CONFIG);
+}
+
+static const char *yes_no(int yes)
+{
+    return yes ? "yes" : "no";
+}
+
+void options_print_version(void)
+{
+    printf("penstockd %s\n"
+           "systemd: %s\n"
+           "epoll: %s\n"
+           "splice: %s\n"
+           "config: %s\n",
+           PACKAGE_VERSION, yes_no(systemd_built_in()), yes_no(engine_epoll != NULL),
+           yes_no(pipe_built_in()), DEFAULT_CONFIG);
+}

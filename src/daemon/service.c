@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/listeners.h"
+#include "daemon/status.h"
+#include "flow/rule.h"
+#include "flow/session.h"
+#include "flow/worker.h"
+#include "loop/loop.h"
+#include "loop/signal.h"
+#include "os/fds.h"
+#include "os/log.h"
+#include "os/user.h"
+
+struct service {
+    struct conf *conf;
+    struct log *log;
+    struct loop *loop;
+    struct signals *signals;
+    struct fds fds;
+    struct worker worker;
+    struct passed passed;
+    struct rule **rules; /* rule_count of them, in the order of the config */
+    size_t rule_count;
+    size_t listener_count;
+    struct status status;
+    struct timer drain;
+    bool stopping;
+};
+
+/* --- stopping -------------------------------------------------------------------------------- */
+
+static void end_sessions(struct service *sv)
+{
+    list_for_each (link, next, &sv->worker.sessions)
+        session_end_now(container_of(link, struct session, link), END_SHUTDOWN);
+}
+
+static void on_drained(struct timer *t)
+{
+    end_sessions(container_of(t, struct service, drain));
+}
+
+static void close_rules(struct service *sv)
+{
+    for (size_t i = 0; i < sv->rule_count; i++)
+        rule_close(sv->rules[i]);
+}
+
+/* No new clients; those that are here get drain_timeout. A second call ends them at once. */
+static void stop(struct service *sv, const char *why)
+{
+    int64_t drain = sv->conf->daemon.drain_timeout;
+
+    if (sv->stopping) {
+        end_sessions(sv);
+        return;
+    }
+    sv->stopping = true;
+    log_fields(
+        sv->log, LEVEL_INFO, "stopping",
+        (struct log_field[]){LOG_TEXT("signal", why), LOG_NUMBER("sessions", sv->worker.live)}, 2);
+    status_stopping(&sv->status);
+    close_rules(sv);
+    if (sv->worker.live == 0)
+        loop_stop(sv->loop);
+    else if (drain == 0 || loop_timer(sv->loop, &sv->drain, drain, on_drained))
+        end_sessions(sv);
+}
+
+static void on_change(void *arg)
+{
+    struct service *sv = arg;
+
+    if (!sv->stopping)
+        status_changed(&sv->status);
+    else if (sv->worker.live == 0)
+        loop_stop(sv->loop);
+}
+
+static void on_signal(void *arg, int signal)
+{
+    struct service *sv = arg;
+
+    if (signal == SIGHUP)
+        log_message(sv->log, LEVEL_WARNING,
+                    "SIGHUP: this version reads its config at start only; restart it instead");
+    else
+        stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static void on_engine_moved(void *arg, const char *engine)
+{
+    struct service *sv = arg;
+
+    log_fields(sv->log, LEVEL_INFO, "engine changed",
+               (struct log_field[]){LOG_TEXT("engine", engine),
+                                    LOG_NUMBER("watched", loop_watched(sv->loop))},
+               2);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static bool fail(struct service *sv, const char *what, int error)
+{
+    log_message(sv->log, LEVEL_ERROR, "%s: %s", what, strerror(error < 0 ? -error : error));
+    return false;
+}
+
+static enum loop_engine engine_of(const struct conf *conf)
+{
+    switch (conf->daemon.engine) {
+    case ENGINE_SELECT:
+        return LOOP_SELECT;
+    case ENGINE_EPOLL:
+        return LOOP_EPOLL;
+    default:
+        return LOOP_AUTO;
+    }
+}
+
+static bool start_log(struct service *sv)
+{
+    const struct conf_daemon *d = &sv->conf->daemon;
+    int error = log_configure(sv->log, (enum log_level)d->log_level, (enum log_format)d->log_format,
+                              (enum log_target)d->log_target);
+
+    return error == 0 || fail(sv, "log_target", error);
+}
+
+static bool start_loop(struct service *sv)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, 0};
+
+    sv->loop = loop_new(engine_of(sv->conf));
+    if (!sv->loop)
+        return fail(sv, errno == ENOTSUP ? "engine: this build has no epoll" : "event loop", errno);
+    loop_on_move(sv->loop, on_engine_moved, sv);
+    sv->signals = signals_new(sv->loop, wanted, on_signal, sv);
+    return sv->signals || fail(sv, "signals", errno);
+}
+
+/* Descriptors are counted before any session comes: what the limits promise against what can be
+ * had. */
+static bool start_worker(struct service *sv)
+{
+    uint64_t limit = fds_raise_limit();
+    uint64_t promised = conf_descriptors_promised(sv->conf);
+    int open_now = fds_count_open();
+    unsigned listens = 0;
+
+    if (promised > fds_available(limit))
+        log_fields(sv->log, LEVEL_WARNING,
+                   "the limits promise more descriptors than can be had: lower max_connections, or "
+                   "raise the hard limit (LimitNOFILE= under systemd)",
+                   (struct log_field[]){LOG_NUMBER("promised", promised),
+                                        LOG_NUMBER("available", fds_available(limit))},
+                   2);
+    for (size_t i = 0; i < sv->conf->rule_count; i++)
+        listens += (unsigned)sv->conf->rules[i].listen_count;
+    fds_budget(&sv->fds, limit, (open_now > 0 ? (unsigned)open_now : 0) + listens);
+    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds))
+        return fail(sv, "worker", ENOMEM);
+    sv->worker.changed = on_change;
+    sv->worker.changed_arg = sv;
+    return true;
+}
+
+/* Every listener is tried, so that every error is told at once. */
+static bool open_rules(struct service *sv)
+{
+    bool ok = true;
+    int error = passed_take(&sv->passed);
+
+    if (error)
+        return fail(sv, "sockets passed by the service manager", error);
+    sv->rules = calloc(sv->conf->rule_count, sizeof(struct rule *));
+    if (!sv->rules)
+        return fail(sv, "rules", ENOMEM);
+    for (size_t i = 0; i < sv->conf->rule_count; i++) {
+        struct rule *rule = rule_new(&sv->worker, &sv->conf->rules[i]);
+
+        if (!rule)
+            return fail(sv, "rules", ENOMEM);
+        sv->rules[sv->rule_count++] = rule;
+        int count = listeners_open(rule, &sv->passed);
+
+        if (count < 0)
+            ok = false;
+        else
+            sv->listener_count += (size_t)count;
+    }
+    passed_free(&sv->passed, sv->log);
+    return ok;
+}
+
+static bool drop_privileges(struct service *sv)
+{
+    const struct conf_daemon *d = &sv->conf->daemon;
+    int error;
+
+    if (!d->user && !d->group)
+        return true;
+    error = user_become(d->user, d->group);
+    return error == 0 || fail(sv,
+                              error == -ENOENT ? "user, group: there is no such user or group"
+                                               : "user, group: cannot become them",
+                              error);
+}
+
+static bool start_rules(struct service *sv)
+{
+    for (size_t i = 0; i < sv->rule_count; i++) {
+        int error = listeners_start(sv->rules[i]);
+
+        if (error)
+            return fail(sv, "watching the listeners", error);
+    }
+    status_start(&sv->status, &sv->worker, sv->rule_count, sv->listener_count);
+    status_ready(&sv->status);
+    log_fields(sv->log, LEVEL_INFO, "listening",
+               (struct log_field[]){LOG_NUMBER("rules", sv->rule_count),
+                                    LOG_NUMBER("listeners", sv->listener_count),
+                                    LOG_TEXT("engine", loop_engine_name(sv->loop)),
+                                    LOG_TEXT("config", sv->conf->path)},
+               4);
+    return true;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static void tear_down(struct service *sv)
+{
+    close_rules(sv);
+    end_sessions(sv);
+    if (sv->loop) {
+        if (sv->status.worker)
+            status_stop(&sv->status);
+        loop_timer_stop(sv->loop, &sv->drain);
+    }
+    signals_free(sv->signals);
+    if (sv->worker.loop)
+        worker_fini(&sv->worker);
+    passed_free(&sv->passed, sv->log);
+    for (size_t i = 0; i < sv->rule_count; i++)
+        rule_unref(sv->rules[i]);
+    free(sv->rules);
+    loop_free(sv->loop); /* and the sessions ended above, the last to hold their rules */
+    log_free(sv->log);
+}
+
+int service_run(struct conf *conf)
+{
+    struct service sv = {.conf = conf, .log = log_new()};
+    bool ok;
+
+    list_init(&sv.worker.sessions);
+    ok = start_log(&sv) && start_loop(&sv) && start_worker(&sv) && open_rules(&sv) &&
+         drop_privileges(&sv) && start_rules(&sv);
+    if (ok) {
+        int error = loop_run(sv.loop);
+
+        if (error)
+            ok = fail(&sv, "event loop", error);
+        else
+            log_message(sv.log, LEVEL_INFO, "stopped");
+    }
+    tear_down(&sv);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

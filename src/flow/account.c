@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/account.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "flow/rule.h"
+#include "flow/session.h"
+#include "flow/worker.h"
+
+/* Refused clients of one rule are summed up for this long. */
+#define REFUSALS_MS 1000
+
+const char *end_word(enum end end)
+{
+    static const char *const words[] = {
+#define END(name, word, help) [END_##name] = word,
+#include "flow/ends.def"
+    };
+
+    return words[end];
+}
+
+/* What the end alone doesn't tell. A plain reset is told by it. */
+static const char *error_text(const struct session *s, enum end end)
+{
+    switch (end) {
+    case END_CLIENT_RESET:
+    case END_UPSTREAM_RESET:
+        return s->error == 0 || s->error == ECONNRESET || s->error == EPIPE ? NULL
+                                                                            : strerror(s->error);
+    case END_CONNECT_FAILED:
+    case END_NO_DESCRIPTORS:
+    case END_ERROR:
+        return s->error ? strerror(s->error) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static void log_session(const struct session *s, enum end end)
+{
+    char client[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
+    const char *error = error_text(s, end);
+    const struct log_field fields[] = {
+        LOG_TEXT("rule", s->rule->conf->name),
+        LOG_NUMBER("id", s->id),
+        LOG_TEXT("client", addr_print(&s->client, client, sizeof(client))),
+        LOG_TEXT("upstream", s->upstream.family == AF_UNSPEC
+                                 ? s->rule->conf->upstream_text
+                                 : addr_print(&s->upstream, upstream, sizeof(upstream))),
+        LOG_TEXT("end", end_word(end)),
+        LOG_NUMBER("in", s->flow[CLIENT].bytes),
+        LOG_NUMBER("out", s->flow[UPSTREAM].bytes),
+        LOG_NUMBER("ms", clock_monotonic_ms() - s->started),
+        LOG_NUMBER("connect_ms", s->connect_ms),
+        LOG_TEXT("error", error),
+    };
+
+    log_fields(s->worker->log, LEVEL_INFO, NULL, fields,
+               sizeof(fields) / sizeof(*fields) - (error == NULL));
+}
+
+void account_session(const struct session *s, enum end end)
+{
+    struct account *a = &s->rule->account;
+
+    atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
+    if (log_wants(s->worker->log, LEVEL_INFO))
+        log_session(s, end);
+}
+
+static void log_refused(struct rule *rule, const struct addr *client, enum end end, unsigned count,
+                        const char *why)
+{
+    char text[ADDR_TEXT_MAX];
+    struct log_field fields[5];
+    size_t n = 0;
+
+    fields[n++] = LOG_TEXT("rule", rule->conf->name);
+    fields[n++] = LOG_TEXT("end", end_word(end));
+    fields[n++] = LOG_NUMBER("count", count);
+    if (client)
+        fields[n++] = LOG_TEXT("client", addr_print(client, text, sizeof(text)));
+    if (why)
+        fields[n++] = LOG_TEXT("error", why);
+    log_fields(rule->worker->log, LEVEL_WARNING, NULL, fields, n);
+}
+
+/* Log what was silent. Was there any? */
+static bool log_silent(struct rule *rule)
+{
+    bool any = false;
+
+    for (enum end end = 0; end < ENDS; end++) {
+        unsigned count = rule->refusals.silent[end];
+
+        if (count == 0)
+            continue;
+        rule->refusals.silent[end] = 0;
+        log_refused(rule, NULL, end, count, NULL);
+        any = true;
+    }
+    return any;
+}
+
+static void on_timer(struct timer *t)
+{
+    struct rule *rule = container_of(t, struct rule, refusals.timer);
+
+    if (log_silent(rule))
+        loop_timer(rule->worker->loop, t, REFUSALS_MS, on_timer);
+}
+
+void account_refused(struct rule *rule, const struct addr *client, enum end end, const char *why)
+{
+    struct refusals *r = &rule->refusals;
+
+    atomic_fetch_add_explicit(&rule->account.ended[end], 1, memory_order_relaxed);
+    if (client) {
+        rule->worker->refused++;
+        worker_changed(rule->worker);
+    }
+    if (r->timer.place) {
+        r->silent[end]++;
+        return;
+    }
+    log_refused(rule, client, end, 1, why);
+    loop_timer(rule->worker->loop, &r->timer, REFUSALS_MS, on_timer);
+}
+
+void account_flush(struct rule *rule)
+{
+    loop_timer_stop(rule->worker->loop, &rule->refusals.timer);
+    log_silent(rule);
+}

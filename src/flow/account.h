@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The account: every client that came leaves exactly one entry in the counters, and every session
+ * one line in the log. Only here is a session's record closed.
+ */
+#ifndef PENSTOCK_FLOW_ACCOUNT_H
+#define PENSTOCK_FLOW_ACCOUNT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "os/addr.h"
+
+/* How a session ended (ends.def). */
+enum end {
+#define END(name, word, help) END_##name,
+#include "flow/ends.def"
+    ENDS
+};
+
+/* The word in the log. */
+const char *end_word(enum end end);
+
+struct session;
+struct rule;
+
+/* A rule's counters; they only grow. */
+struct account {
+    atomic_ullong ended[ENDS];
+    atomic_ullong bytes_in; /* client to upstream */
+    atomic_ullong bytes_out;
+};
+
+/* Refused clients of one rule: logged at most once a second, with their count. */
+struct refusals {
+    struct timer timer;
+    unsigned silent[ENDS]; /* refused since the last line, by reason */
+};
+
+/* Close the record of an ended session: counters, and its line in the log. */
+void account_session(const struct session *s, enum end end);
+
+/* A client that was refused, and why if `end` alone doesn't tell (or NULL). `client` is NULL when
+ * it was not even accepted, but left in the backlog. */
+void account_refused(struct rule *rule, const struct addr *client, enum end end, const char *why);
+
+/* Log what is still silent, and stop the timer. */
+void account_flush(struct rule *rule);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/admit.h"
+
+#include "flow/listener.h"
+#include "flow/rule.h"
+#include "os/fds.h"
+
+/* Add one unless that would exceed `most`. */
+static bool take_place(atomic_uint *live, unsigned most)
+{
+    unsigned now = atomic_load_explicit(live, memory_order_relaxed);
+
+    do {
+        if (now >= most)
+            return false;
+    } while (!atomic_compare_exchange_weak(live, &now, now + 1));
+    return true;
+}
+
+enum admit admit_take(struct listener *l)
+{
+    struct rule *rule = l->rule;
+
+    if (!take_place(&rule->live, rule->conf->options.max_connections))
+        return ADMIT_FULL;
+    if (!take_place(&l->live, l->conf->max_connections)) {
+        atomic_fetch_sub(&rule->live, 1);
+        return ADMIT_FULL;
+    }
+    if (!fds_book(rule->worker->fds, SESSION_FDS)) {
+        atomic_fetch_sub(&l->live, 1);
+        atomic_fetch_sub(&rule->live, 1);
+        return ADMIT_NO_DESCRIPTORS;
+    }
+    return ADMIT_YES;
+}
+
+bool admit_has_room(const struct listener *l)
+{
+    return atomic_load(&l->rule->live) < l->rule->conf->options.max_connections &&
+           atomic_load(&l->live) < l->conf->max_connections;
+}
+
+void admit_release(struct listener *l)
+{
+    fds_release(l->rule->worker->fds, SESSION_FDS);
+    atomic_fetch_sub(&l->live, 1);
+    atomic_fetch_sub(&l->rule->live, 1);
+    list_for_each (link, next, &l->rule->waiting) {
+        struct listener *waiting = container_of(link, struct listener, waiting);
+
+        if (admit_has_room(waiting))
+            listener_wake(waiting);
+    }
+}

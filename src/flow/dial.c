@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/dial.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "flow/listener.h"
+#include "flow/worker.h"
+#include "os/sock.h"
+#include "upstream/resolve.h"
+
+/* How long to wait before asking a UNIX listener again whose backlog is full (connect(2), EAGAIN).
+ */
+#define AGAIN_MS 20
+
+struct dial {
+    struct session *session;
+    struct resolve_request request;
+    int64_t deadline; /* of it all */
+    int64_t attempt;  /* of the address being tried */
+    struct addr *addrs;
+    size_t count;
+    size_t next;    /* the address to try after the current one */
+    enum end worst; /* what the attempts came to so far */
+    int error;      /* the errno of that */
+    bool entering;  /* dial_enter() has not returned: verdicts go through it */
+    struct verdict verdict;
+};
+
+static int64_t left(const struct session *s, int64_t until)
+{
+    return until - loop_now(s->worker->loop);
+}
+
+static enum end end_of(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case ENOENT: /* a UNIX path that nobody has bound */
+        return END_CONNECT_REFUSED;
+    case ETIMEDOUT:
+        return END_CONNECT_TIMEOUT;
+    case EMFILE:
+    case ENFILE:
+        return END_NO_DESCRIPTORS;
+    default:
+        return END_CONNECT_FAILED;
+    }
+}
+
+static struct verdict failed(struct session *s, enum end end, int error)
+{
+    s->reset[CLIENT] = true;
+    s->error = error;
+    return VERDICT_END(end);
+}
+
+static void drop_attempt(struct session *s)
+{
+    loop_unwatch(s->worker->loop, &s->watch[UPSTREAM]);
+    if (s->fd[UPSTREAM] >= 0)
+        close(s->fd[UPSTREAM]);
+    s->fd[UPSTREAM] = -1;
+}
+
+static void note_failure(struct session *s, int error)
+{
+    s->dial->worst = end_of(error);
+    s->dial->error = error;
+}
+
+static struct verdict connected(struct session *s)
+{
+    s->connected = true;
+    s->connect_ms = (uint32_t)(clock_monotonic_ms() - s->started);
+    return VERDICT_NEXT;
+}
+
+/* Wait at most until `delay_ms` have passed. Meanwhile the client is watched for a reset only: what
+ * it sends stays in the kernel. */
+static int wait_for(struct session *s, int64_t delay_ms)
+{
+    int error = session_watch(s, CLIENT, 0);
+
+    return error ? error : session_timer(s, delay_ms);
+}
+
+/* Begin to connect to one address. WAIT: it is under way. END: this one can't be had (not the
+ * verdict of the stage, but of the attempt). */
+static struct verdict try_address(struct session *s, const struct addr *a)
+{
+    struct dial *d = s->dial;
+    struct sock_keepalive ka = rule_keepalive(session_options(s));
+    bool done;
+    int fd = sock_connect(a, &ka, &done);
+
+    s->upstream = *a;
+    if (fd == -EAGAIN && wait_for(s, AGAIN_MS) == 0) {
+        d->next--; /* the same one again */
+        note_failure(s, ETIMEDOUT);
+        return VERDICT_WAIT;
+    }
+    if (fd < 0) {
+        note_failure(s, -fd);
+        return VERDICT_END(d->worst);
+    }
+    s->fd[UPSTREAM] = fd;
+    if (done)
+        return connected(s);
+    int error = session_watch(s, UPSTREAM, LOOP_WRITE);
+
+    if (error == 0)
+        error = wait_for(s, left(s, d->attempt));
+    if (error == 0)
+        return VERDICT_WAIT;
+    note_failure(s, -error);
+    drop_attempt(s);
+    return VERDICT_END(d->worst);
+}
+
+/* Try the addresses that are left, until one is under way or none is left. */
+static struct verdict try_next(struct session *s)
+{
+    struct dial *d = s->dial;
+
+    while (d->next < d->count) {
+        int64_t remains = left(s, d->deadline);
+
+        if (remains <= 0)
+            return failed(s, END_CONNECT_TIMEOUT, ETIMEDOUT);
+        d->attempt = d->deadline - remains + remains / (int64_t)(d->count - d->next);
+        struct verdict v = try_address(s, &d->addrs[d->next++]);
+
+        if (v.what != END)
+            return v;
+    }
+    return failed(s, d->worst, d->error);
+}
+
+static int set_addresses(struct session *s, const struct addr *addrs, size_t count)
+{
+    struct dial *d = s->dial;
+
+    d->addrs = malloc(count * sizeof(*addrs));
+    if (!d->addrs)
+        return -ENOMEM;
+    memcpy(d->addrs, addrs, count * sizeof(*addrs));
+    d->count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (d->addrs[i].family != AF_UNIX)
+            d->addrs[i].port = s->listener->conf->upstream_port;
+    }
+    return 0;
+}
+
+static struct verdict resolved(struct session *s, const struct addr *addrs, size_t count,
+                               const char *why)
+{
+    if (count == 0) {
+        log_message(s->worker->log, LEVEL_DEBUG, "rule %s: %s: %s", s->rule->conf->name,
+                    s->rule->conf->upstream_name, why);
+        return failed(s, END_RESOLVE_FAILED, 0);
+    }
+    if (set_addresses(s, addrs, count))
+        return failed(s, END_ERROR, ENOMEM);
+    return try_next(s);
+}
+
+static void on_resolved(struct resolve_request *request, const struct addr *addrs, size_t count,
+                        const char *why)
+{
+    struct dial *d = container_of(request, struct dial, request);
+    struct verdict v = resolved(d->session, addrs, count, why);
+
+    if (d->entering)
+        d->verdict = v;
+    else
+        session_step(d->session, v);
+}
+
+/* The name's answer may come at once, from within the call, or later. */
+static struct verdict resolve(struct session *s)
+{
+    struct dial *d = s->dial;
+
+    d->verdict = VERDICT_WAIT;
+    d->entering = true;
+    d->worst = END_RESOLVE_FAILED;
+    resolve_start(s->worker->resolver, &d->request, s->rule->conf->upstream_name, on_resolved);
+    d->entering = false;
+    if (d->verdict.what != WAIT || d->count > 0)
+        return d->verdict;
+    if (wait_for(s, left(s, d->deadline)))
+        return failed(s, END_ERROR, ENOMEM);
+    return VERDICT_WAIT;
+}
+
+struct verdict dial_enter(struct session *s)
+{
+    struct dial *d = calloc(1, sizeof(*d));
+
+    s->dial = d;
+    if (!d)
+        return failed(s, END_ERROR, ENOMEM);
+    d->session = s;
+    d->deadline = s->started + session_options(s)->connect_timeout;
+    if (s->rule->conf->upstream_kind == ADDR_NAME)
+        return resolve(s);
+    return resolved(s, &s->rule->conf->upstream, 1, NULL);
+}
+
+struct verdict dial_event(struct session *s, enum side side, unsigned events)
+{
+    int error = sock_error(s->fd[side]);
+
+    (void)events;
+    if (side == CLIENT) {
+        if (error == 0)
+            return VERDICT_WAIT;
+        s->reset[CLIENT] = true;
+        return VERDICT_END(END_CLIENT_RESET);
+    }
+    if (error == 0)
+        return connected(s);
+    note_failure(s, error);
+    drop_attempt(s);
+    return try_next(s);
+}
+
+struct verdict dial_timer(struct session *s)
+{
+    struct dial *d = s->dial;
+
+    if (left(s, d->deadline) <= 0 || d->count == 0)
+        return failed(s, d->count == 0 ? END_RESOLVE_FAILED : END_CONNECT_TIMEOUT, ETIMEDOUT);
+    if (s->fd[UPSTREAM] >= 0) {
+        note_failure(s, ETIMEDOUT);
+        drop_attempt(s);
+    }
+    return try_next(s);
+}
+
+void dial_leave(struct session *s)
+{
+    struct dial *d = s->dial;
+
+    if (!d)
+        return;
+    if (!s->connected)
+        drop_attempt(s);
+    loop_timer_stop(s->worker->loop, &s->timer);
+    resolve_cancel(&d->request);
+    free(d->addrs);
+    free(d);
+    s->dial = NULL;
+}

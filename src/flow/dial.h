@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stage that reaches the upstream: its name is resolved, and its addresses are tried one after
+ * the other until one accepts. All of that within connect_timeout, which the addresses share: each
+ * gets an equal part of what is left, so that a silent one does not use up the others' time.
+ */
+#ifndef PENSTOCK_FLOW_DIAL_H
+#define PENSTOCK_FLOW_DIAL_H
+
+#include "flow/session.h"
+
+struct verdict dial_enter(struct session *s);
+struct verdict dial_event(struct session *s, enum side side, unsigned events);
+struct verdict dial_timer(struct session *s);
+void dial_leave(struct session *s);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flow/admit.h"
+#include "flow/rule.h"
+#include "flow/session.h"
+#include "os/sock.h"
+#include "os/user.h"
+
+/* Clients accepted in one turn: the backlog can't starve the sessions. */
+#define ACCEPT_TURN 16
+
+/* A listener rests this long when the machine has run out of something, and twice as long each
+ * time. */
+#define REST_FIRST_MS 10
+#define REST_MOST_MS  1000
+
+static void on_readable(struct watch *w, unsigned events);
+
+struct listener *listener_new(struct rule *rule, const struct conf_listen *conf)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return NULL;
+    l->watch = WATCH_NONE;
+    l->fd = -1;
+    l->rule = rule;
+    l->conf = conf;
+    list_init(&l->waiting);
+    list_append(&rule->listeners, &l->link);
+    return l;
+}
+
+void listener_free(struct listener *l)
+{
+    listener_close(l);
+    list_remove(&l->link);
+    free(l);
+}
+
+static int socket_file(const struct conf_listen *conf, struct sock_file *file, const char **why)
+{
+    uid_t uid = (uid_t)-1;
+    gid_t gid = (gid_t)-1, own_group;
+
+    if (conf->socket_owner && user_find(conf->socket_owner, &uid, &own_group)) {
+        *why = "there is no such user as its socket_owner";
+        return -ENOENT;
+    }
+    if (conf->socket_group && group_find(conf->socket_group, &gid)) {
+        *why = "there is no such group as its socket_group";
+        return -ENOENT;
+    }
+    *file = (struct sock_file){.mode = conf->socket_mode, .owner = uid, .group = gid};
+    return 0;
+}
+
+static const char *explain(int error, const struct conf_listen *conf)
+{
+    bool is_path = conf->kind == ADDR_PATH;
+
+    switch (error) {
+    case -EADDRINUSE:
+        return is_path ? "another process listens on it" : "another socket is bound to it";
+    case -EADDRNOTAVAIL:
+        return "no interface of this machine has this address";
+    case -EEXIST:
+        return "the file exists and is no socket";
+    case -EACCES:
+    case -EPERM:
+        return is_path ? "no permission for the file or its directory"
+                       : "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    default:
+        return NULL;
+    }
+}
+
+/* Remember which file is ours, so that nobody else's is ever removed. */
+static void remember_file(struct listener *l)
+{
+    struct stat st;
+
+    if (l->conf->kind != ADDR_PATH || l->conf->address.un.path[0] == '@' ||
+        lstat(l->conf->address.un.path, &st) < 0)
+        return;
+    l->owns_file = true;
+    l->file_dev = st.st_dev;
+    l->file_ino = st.st_ino;
+}
+
+static void remove_file(struct listener *l)
+{
+    struct stat st;
+
+    if (l->owns_file && lstat(l->conf->address.un.path, &st) == 0 && st.st_dev == l->file_dev &&
+        st.st_ino == l->file_ino)
+        unlink(l->conf->address.un.path);
+    l->owns_file = false;
+}
+
+int listener_open(struct listener *l, const char **why)
+{
+    const struct conf_listen *conf = l->conf;
+    struct addr address = conf->address;
+    struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
+    struct sock_file file;
+    int fd, error;
+
+    *why = NULL;
+    error = socket_file(conf, &file, why);
+    if (error)
+        return error;
+    fd = sock_listen(&address, (int)conf->backlog, conf->kind == ADDR_ANY, &file);
+    if (fd == -EAFNOSUPPORT && conf->kind == ADDR_ANY) {
+        /* "*" on a machine without IPv6 */
+        address = (struct addr){.family = AF_INET, .port = address.port};
+        fd = sock_listen(&address, (int)conf->backlog, false, NULL);
+    }
+    if (fd < 0) {
+        *why = explain(fd, conf);
+        return fd;
+    }
+    sock_prepare(fd, &address, &ka);
+    l->fd = fd;
+    remember_file(l);
+    return 0;
+}
+
+void listener_adopt(struct listener *l, int fd)
+{
+    struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
+    struct addr bound;
+
+    if (sock_check_listening(fd, &bound) == 0)
+        sock_prepare(fd, &bound, &ka);
+    l->fd = fd;
+}
+
+int listener_start(struct listener *l)
+{
+    return loop_watch(l->rule->worker->loop, &l->watch, l->fd, LOOP_READ, on_readable);
+}
+
+void listener_close(struct listener *l)
+{
+    struct loop *loop = l->rule->worker->loop;
+
+    if (l->fd < 0)
+        return;
+    list_remove(&l->waiting);
+    loop_timer_stop(loop, &l->rest);
+    loop_unwatch(loop, &l->watch);
+    remove_file(l);
+    close(l->fd);
+    l->fd = -1;
+}
+
+static void listen_again(struct listener *l)
+{
+    loop_change(l->rule->worker->loop, &l->watch, LOOP_READ);
+}
+
+static void on_rested(struct timer *t)
+{
+    listen_again(container_of(t, struct listener, rest));
+}
+
+/* Nothing is accepted for a while: accept(2) would fail again at once, and spin. */
+static void rest(struct listener *l, const char *why)
+{
+    struct worker *w = l->rule->worker;
+
+    account_refused(l->rule, NULL, END_NO_DESCRIPTORS, why);
+    l->rest_ms = l->rest_ms ? l->rest_ms * 2 : REST_FIRST_MS;
+    if (l->rest_ms > REST_MOST_MS)
+        l->rest_ms = REST_MOST_MS;
+    /* Without memory for the timer it goes on watching: a busy listener is better than a lost one.
+     */
+    if (loop_timer(w->loop, &l->rest, l->rest_ms, on_rested) == 0)
+        loop_change(w->loop, &l->watch, 0);
+}
+
+static void wait_for_place(struct listener *l)
+{
+    list_append(&l->rule->waiting, &l->waiting);
+    loop_change(l->rule->worker->loop, &l->watch, 0);
+}
+
+void listener_wake(struct listener *l)
+{
+    list_remove(&l->waiting);
+    listen_again(l);
+}
+
+static bool is_shortage(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
+static void refuse(struct listener *l, int fd, const struct addr *client)
+{
+    if (l->rule->conf->options.on_limit == ON_LIMIT_RESET)
+        sock_reset(fd);
+    else
+        close(fd);
+    account_refused(l->rule, client, END_LIMIT, NULL);
+}
+
+/* Accept one. `certain`: there is one waiting. False: this turn is over. */
+static bool accept_one(struct listener *l, bool certain)
+{
+    enum admit admit = admit_take(l);
+    struct addr client;
+    int fd;
+
+    if (admit == ADMIT_NO_DESCRIPTORS) {
+        if (certain)
+            rest(l, "the descriptor budget is used up");
+        return false;
+    }
+    if (admit == ADMIT_FULL && l->rule->conf->options.on_limit == ON_LIMIT_WAIT) {
+        wait_for_place(l);
+        return false;
+    }
+    fd = sock_accept(l->fd, &client);
+    if (fd < 0) {
+        if (admit == ADMIT_YES)
+            admit_release(l);
+        if (is_shortage(fd))
+            rest(l, strerror(-fd));
+        /* Others are the failed client's own (accept(2), "Error handling"): the next may be well.
+         */
+        return !is_shortage(fd) && fd != -EAGAIN;
+    }
+    l->rest_ms = 0;
+    if (admit == ADMIT_FULL)
+        refuse(l, fd, &client);
+    else
+        session_begin(l, fd, &client);
+    return true;
+}
+
+static void on_readable(struct watch *w, unsigned events)
+{
+    struct listener *l = container_of(w, struct listener, watch);
+
+    (void)events;
+    for (int i = 0; i < ACCEPT_TURN && accept_one(l, i == 0); i++)
+        ;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/rule.h"
+
+#include <stdlib.h>
+
+#include "flow/listener.h"
+
+struct rule *rule_new(struct worker *worker, const struct conf_rule *conf)
+{
+    struct rule *rule = calloc(1, sizeof(*rule));
+
+    if (!rule)
+        return NULL;
+    conf_ref(conf->conf);
+    rule->conf = conf;
+    rule->worker = worker;
+    rule->refs = 1;
+    list_init(&rule->waiting);
+    list_init(&rule->listeners);
+    return rule;
+}
+
+struct rule *rule_ref(struct rule *rule)
+{
+    rule->refs++;
+    return rule;
+}
+
+void rule_unref(struct rule *rule)
+{
+    struct list *link;
+
+    if (--rule->refs > 0)
+        return;
+    while ((link = list_take_first(&rule->listeners)))
+        listener_free(container_of(link, struct listener, link));
+    account_flush(rule);
+    conf_unref(rule->conf->conf);
+    free(rule);
+}
+
+void rule_close(struct rule *rule)
+{
+    list_for_each (link, next, &rule->listeners)
+        listener_close(container_of(link, struct listener, link));
+}
+
+struct sock_keepalive rule_keepalive(const struct conf_options *o)
+{
+    return (struct sock_keepalive){.on = o->keepalive,
+                                   .idle_s = (int)(o->keepalive_idle / 1000),
+                                   .interval_s = (int)(o->keepalive_interval / 1000),
+                                   .count = (int)o->keepalive_count};
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session: one client and its upstream, from accept to the line in the log.
+ *
+ *   admitted ──► DIAL ──► RELAY ──► ended: descriptors closed, accounted, place given back, freed
+ *                  └── END ─┴── END ──►
+ *
+ * Each stage works on events of its own and answers with a verdict: NEXT, WAIT or END with a
+ * reason. Only session.c acts on verdicts; a stage never calls another.
+ *
+ * In DIAL the client's descriptor is open, and the upstream's while an address is being tried; in
+ * RELAY both are.
+ */
+#ifndef PENSTOCK_FLOW_SESSION_H
+#define PENSTOCK_FLOW_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "flow/account.h"
+#include "flow/half.h"
+#include "flow/rule.h"
+#include "loop/loop.h"
+#include "os/addr.h"
+#include "os/pipe.h"
+
+struct dial;
+
+enum stage { STAGE_DIAL, STAGE_RELAY };
+
+struct verdict {
+    enum { NEXT, WAIT, END } what;
+    enum end end; /* of END */
+};
+
+#define VERDICT_NEXT   ((struct verdict){.what = NEXT})
+#define VERDICT_WAIT   ((struct verdict){.what = WAIT})
+#define VERDICT_END(e) ((struct verdict){.what = END, .end = (e)})
+
+/* Bytes on their way from one side to the other. Idle, it owns neither memory nor pipe. */
+struct flow {
+    struct buf kept;   /* read, and not taken by the other side yet */
+    struct pipe *pipe; /* while splicing and not idle: what it holds comes before nothing else */
+    uint64_t bytes;    /* taken by the other side */
+    uint8_t streak;    /* copying: reads in a row that filled the scratch; splicing: thin ones */
+    bool splicing;
+};
+
+struct session {
+    struct list link; /* in the worker's list */
+    struct deferred free;
+    struct worker *worker;
+    struct rule *rule; /* referenced */
+    struct listener *listener;
+    struct watch watch[2]; /* by enum side */
+    int fd[2];             /* -1: none */
+    struct flow flow[2];   /* by the side the bytes come from */
+    struct timer timer;    /* the stage's only one */
+    struct dial *dial;     /* in DIAL only */
+    struct addr client;
+    struct addr upstream; /* the one it is connected to; AF_UNSPEC before */
+    uint64_t id;
+    int64_t started;     /* loop time, ms */
+    int64_t active;      /* when a byte last moved */
+    uint32_t connect_ms; /* from accept until the upstream was connected */
+    uint32_t unsent;     /* while settling: what the send queue held when last asked */
+    int32_t error;       /* errno of the reset, when it was no plain reset; for the log */
+    struct half half;
+    uint8_t stage;    /* enum stage */
+    uint8_t half_end; /* in RELAY: why it will end once it has been flushed (enum end) */
+    bool reset[2];    /* how the descriptor of this side is to be closed */
+    bool connected;   /* the upstream was reached */
+    bool ended;
+};
+
+/* The options its rule had when it began. */
+static inline const struct conf_options *session_options(const struct session *s)
+{
+    return &s->rule->conf->options;
+}
+
+/*
+ * Begin a session for an accepted client; a place on `l` is taken. Owns `fd` from here on, also
+ * when there is no memory for it: then the client is reset and accounted for.
+ */
+void session_begin(struct listener *l, int fd, const struct addr *client);
+
+/*
+ * For the stages: watch the descriptor of `side` for `events`, or change for what; set the
+ * session's timer. What happens comes back to the stage. Return 0 or a negative errno; changing and
+ * setting anew can't fail.
+ */
+int session_watch(struct session *s, enum side side, unsigned events);
+int session_timer(struct session *s, int64_t delay_ms);
+
+/* Act on what the session's stage has answered. After END the session must not be touched. */
+void session_step(struct session *s, struct verdict v);
+
+/*
+ * End it now from outside of its stages (shutdown, kill): a side to which bytes are still owed is
+ * reset, so that a cut stream never looks whole; others are closed.
+ */
+void session_end_now(struct session *s, enum end end);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "flow/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Pipes may take a quarter of the descriptors (two each); beyond that the relay copies. */
+#define PIPES_SHARE 8
+
+int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds)
+{
+    *w = (struct worker){.loop = loop, .log = log, .fds = fds, .next_id = 1};
+    list_init(&w->sessions);
+    pipe_pool_init(&w->pipes, fds, fds->room / PIPES_SHARE);
+    w->scratch = malloc(SCRATCH_SIZE);
+    w->resolver = resolver_new(loop, log);
+    if (w->scratch && w->resolver)
+        return 0;
+    worker_fini(w);
+    return -ENOMEM;
+}
+
+void worker_fini(struct worker *w)
+{
+    resolver_free(w->resolver);
+    pipe_pool_fini(&w->pipes);
+    free(w->scratch);
+    w->resolver = NULL;
+    w->scratch = NULL;
+}
+
+void worker_changed(struct worker *w)
+{
+    if (w->changed)
+        w->changed(w->changed_arg);
+}

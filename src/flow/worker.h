@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What one thread of penstock has: its loop and everything that sessions share on it. Today there
+ * is one worker; whatever belongs to a session hangs off its worker, whatever belongs to a rule is
+ * atomic.
+ */
+#ifndef PENSTOCK_FLOW_WORKER_H
+#define PENSTOCK_FLOW_WORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "os/fds.h"
+#include "os/log.h"
+#include "os/pipe.h"
+#include "upstream/resolve.h"
+
+struct worker;
+
+/* Told each time that a session has begun or ended. */
+typedef void worker_changed_fn(void *arg);
+
+struct worker {
+    struct loop *loop;
+    struct log *log;
+    struct resolver *resolver;
+    struct fds *fds;
+    struct pipe_pool pipes;
+    uint8_t *scratch; /* SCRATCH_SIZE bytes: every read that copies goes through here */
+    struct list sessions;
+    uint64_t next_id;
+    uint64_t live;    /* sessions in the list */
+    uint64_t served;  /* sessions that have ended */
+    uint64_t refused; /* clients that never became one */
+    worker_changed_fn *changed;
+    void *changed_arg;
+};
+
+#define SCRATCH_SIZE (128u << 10)
+
+/* Give *w what it needs to run on `loop`; loop, log and fds are borrowed. Returns 0 or -ENOMEM. */
+int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds);
+
+/* The sessions must have ended. */
+void worker_fini(struct worker *w);
+
+/* Something in the counts above has changed. */
+void worker_changed(struct worker *w);
+
+#endif

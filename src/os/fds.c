@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "os/fds.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+uint64_t fds_raise_limit(void)
+{
+    struct rlimit rl;
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+        return FOPEN_MAX;
+    rl.rlim_cur = rl.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
+        getrlimit(RLIMIT_NOFILE, &rl);
+    return rl.rlim_cur;
+}
+
+int fds_count_open(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    int count = 0;
+
+    if (!dir)
+        return -errno;
+    while ((entry = readdir(dir)))
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count - 1; /* the directory's own */
+}
+
+uint64_t fds_available(uint64_t limit)
+{
+    return limit > FDS_RESERVE ? limit - FDS_RESERVE : 0;
+}
+
+void fds_budget(struct fds *fds, uint64_t limit, unsigned open_now)
+{
+    uint64_t taken = (uint64_t)open_now + FDS_RESERVE;
+    uint64_t room = limit > taken ? limit - taken : 0;
+
+    atomic_init(&fds->booked, 0);
+    fds->room = room < UINT_MAX ? (unsigned)room : UINT_MAX;
+}
+
+bool fds_book(struct fds *fds, unsigned count)
+{
+    unsigned booked = atomic_load_explicit(&fds->booked, memory_order_relaxed);
+
+    do {
+        if (count > fds->room || booked > fds->room - count)
+            return false;
+    } while (!atomic_compare_exchange_weak(&fds->booked, &booked, booked + count));
+    return true;
+}
+
+void fds_release(struct fds *fds, unsigned count)
+{
+    atomic_fetch_sub(&fds->booked, count);
+}

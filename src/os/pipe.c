@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "os/pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What a pipe is asked to hold (F_SETPIPE_SZ); the kernel may refuse, and 64 KiB stay. */
+#define PIPE_WANTED (256u << 10)
+
+/* Free pipes that are kept for the next who asks. */
+#define IDLE_MOST 32
+
+bool pipe_built_in(void)
+{
+    return true;
+}
+
+void pipe_pool_init(struct pipe_pool *pool, struct fds *fds, unsigned most)
+{
+    *pool = (struct pipe_pool){.most = most, .fds = fds};
+    list_init(&pool->free);
+}
+
+static void close_pipe(struct pipe_pool *pool, struct pipe *p)
+{
+    close(p->in);
+    close(p->out);
+    free(p);
+    fds_release(pool->fds, 2);
+    pool->open--;
+}
+
+void pipe_pool_fini(struct pipe_pool *pool)
+{
+    struct list *link;
+
+    while ((link = list_take_first(&pool->free)))
+        close_pipe(pool, container_of(link, struct pipe, link));
+    pool->idle = 0;
+}
+
+static struct pipe *open_pipe(struct pipe_pool *pool)
+{
+    struct pipe *p;
+    int ends[2];
+
+    if (pool->open >= pool->most || !fds_book(pool->fds, 2))
+        return NULL;
+    p = calloc(1, sizeof(*p));
+    if (!p || pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) {
+        free(p);
+        fds_release(pool->fds, 2);
+        return NULL;
+    }
+    list_init(&p->link);
+    p->out = ends[0];
+    p->in = ends[1];
+    fcntl(p->in, F_SETPIPE_SZ, PIPE_WANTED);
+    pool->open++;
+    return p;
+}
+
+struct pipe *pipe_take(struct pipe_pool *pool)
+{
+    struct list *link = list_take_first(&pool->free);
+
+    if (!link)
+        return open_pipe(pool);
+    pool->idle--;
+    return container_of(link, struct pipe, link);
+}
+
+void pipe_give(struct pipe_pool *pool, struct pipe *p)
+{
+    if (p->held > 0 || pool->idle >= IDLE_MOST) {
+        close_pipe(pool, p);
+        return;
+    }
+    list_prepend(&pool->free, &p->link); /* the next taker finds it warm in the cache */
+    pool->idle++;
+}
+
+ssize_t pipe_fill(struct pipe *p, int from)
+{
+    ssize_t n = splice(from, NULL, p->in, NULL, 1u << 30, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+    if (n < 0)
+        return -errno;
+    p->held = (size_t)n;
+    return n;
+}
+
+ssize_t pipe_drain(struct pipe *p, int to)
+{
+    ssize_t n = splice(p->out, NULL, to, NULL, p->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+    if (n < 0)
+        return -errno;
+    p->held -= (size_t)n;
+    return n;
+}

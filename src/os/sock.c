@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "os/sock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static bool is_ip(const struct addr *a)
+{
+    return a->family == AF_INET || a->family == AF_INET6;
+}
+
+static bool is_file(const struct addr *a)
+{
+    return a->family == AF_UNIX && a->un.path && a->un.path[0] != '@';
+}
+
+/* Does anybody listen on the socket file? Only a refusal proves that nobody does (unix(7)). */
+static bool is_stale(const struct sockaddr_storage *ss, socklen_t len)
+{
+    int fd = socket(AF_UNIX, TYPE, 0);
+    bool stale;
+
+    if (fd < 0)
+        return false;
+    stale = connect(fd, (const struct sockaddr *)ss, len) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return stale;
+}
+
+/* bind(2) to a path so that the file never has a wider mode than asked for, not for a moment. */
+static int bind_file(int fd, const struct sockaddr_storage *ss, socklen_t len, const char *path,
+                     const struct sock_file *file)
+{
+    mode_t old = umask(0777);
+    int result = bind(fd, (const struct sockaddr *)ss, len) < 0 ? -errno : 0;
+    struct stat st;
+
+    if (result == -EADDRINUSE && lstat(path, &st) == 0) {
+        if (!S_ISSOCK(st.st_mode))
+            result = -EEXIST;
+        else if (is_stale(ss, len) && unlink(path) == 0)
+            result = bind(fd, (const struct sockaddr *)ss, len) < 0 ? -errno : 0;
+    }
+    umask(old);
+    if (result)
+        return result;
+    if (((file->owner != (uid_t)-1 || file->group != (gid_t)-1) &&
+         lchown(path, file->owner, file->group) < 0) ||
+        chmod(path, file->mode) < 0) {
+        result = -errno;
+        unlink(path);
+    }
+    return result;
+}
+
+int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+    int fd, result = 0;
+
+    if (len == 0)
+        return -EINVAL;
+    fd = socket(a->family, TYPE, 0);
+    if (fd < 0)
+        return -errno;
+    if (is_ip(a))
+        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && a->family == AF_INET6)
+        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual);
+    if (result == 0) {
+        if (is_file(a))
+            result = bind_file(fd, &ss, len, a->un.path, file);
+        else if (bind(fd, (const struct sockaddr *)&ss, len) < 0)
+            result = -errno;
+    }
+    if (result == 0 && listen(fd, backlog > 0 ? backlog : INT_MAX) < 0)
+        result = -errno;
+    if (result == 0)
+        return fd;
+    close(fd);
+    return result;
+}
+
+void sock_prepare(int fd, const struct addr *a, const struct sock_keepalive *ka)
+{
+    if (!is_ip(a))
+        return;
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!ka->on)
+        return;
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, ka->idle_s);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, ka->interval_s);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, ka->count);
+}
+
+int sock_check_listening(int fd, struct addr *bound)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    int listening, type;
+    socklen_t size = sizeof(int);
+
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+        return -ENOTSOCK;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
+        return -EINVAL;
+    addr_from_sockaddr(bound, &ss, len);
+    return 0;
+}
+
+/* An unnamed UNIX client is known by its process. */
+static void fill_credentials(int fd, struct addr *peer)
+{
+    struct ucred cred;
+    socklen_t size = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0) {
+        peer->un.peer_pid = (uint32_t)cred.pid;
+        peer->un.peer_uid = cred.uid;
+    }
+}
+
+int sock_accept(int listener, struct addr *peer)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    int fd = accept4(listener, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    addr_from_sockaddr(peer, &ss, len);
+    if (peer->family == AF_UNIX)
+        fill_credentials(fd, peer);
+    return fd;
+}
+
+int sock_connect(const struct addr *a, const struct sock_keepalive *ka, bool *done)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+    int fd, error;
+
+    if (len == 0)
+        return -EINVAL;
+    fd = socket(a->family, TYPE, 0);
+    if (fd < 0)
+        return -errno;
+    sock_prepare(fd, a, ka);
+    *done = connect(fd, (const struct sockaddr *)&ss, len) == 0;
+    if (*done)
+        return fd;
+    /* On loopback the handshake is over before connect(2) returns: asking again spares a wait. */
+    if (errno == EINPROGRESS) {
+        *done = connect(fd, (const struct sockaddr *)&ss, len) == 0;
+        if (*done || errno == EALREADY)
+            return fd;
+    }
+    error = -errno;
+    close(fd);
+    return error;
+}
+
+int sock_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
+}
+
+unsigned sock_unsent(int fd)
+{
+    int unsent = 0;
+
+    return ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0 ? (unsigned)unsent : 0;
+}
+
+void sock_reset(int fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    close(fd);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets. Every descriptor made here is non-blocking and close-on-exec from its first moment.
+ * Functions return a descriptor or 0, or a negative errno.
+ */
+#ifndef PENSTOCK_OS_SOCK_H
+#define PENSTOCK_OS_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "os/addr.h"
+
+/* tcp(7): probes after `idle_s` of silence, every `interval_s`, giving up after `count`. */
+struct sock_keepalive {
+    bool on;
+    int idle_s;
+    int interval_s;
+    int count;
+};
+
+/* Who may connect to a UNIX socket's file. Owner and group: (uid_t)-1, (gid_t)-1 leave them alone.
+ */
+struct sock_file {
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+};
+
+/*
+ * A listening stream socket. `backlog` 0 is the system's maximum (net.core.somaxconn). `dual` makes
+ * an IPv6 socket take IPv4 clients too; without it IPV6_V6ONLY is set. `file` is for a UNIX path: a
+ * stale socket file (nobody listens) is replaced, a live one gives -EADDRINUSE, a file that is no
+ * socket -EEXIST.
+ */
+int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file);
+
+/* Accepted sockets inherit these from the listener (tcp(7)): TCP_NODELAY and keepalive. Nothing for
+ * UNIX. Best effort. */
+void sock_prepare(int fd, const struct addr *a, const struct sock_keepalive *ka);
+
+/* Is `fd` a listening stream socket? 0, -ENOTSOCK, or -EINVAL; fills *bound (a UNIX path: only the
+ * family). */
+int sock_check_listening(int fd, struct addr *bound);
+
+/* Accept one client and fill *peer. -EAGAIN: none is waiting. */
+int sock_accept(int listener, struct addr *peer);
+
+/*
+ * Begin to connect. Sets *done when the connection is up already (loopback, UNIX); otherwise wait
+ * for the descriptor to be writable and ask sock_error(). -EAGAIN: a UNIX listener whose backlog is
+ * full; try again later.
+ */
+int sock_connect(const struct addr *a, const struct sock_keepalive *ka, bool *done);
+
+/* The pending error (SO_ERROR) as a positive errno, which clears it; 0 for none. */
+int sock_error(int fd);
+
+/* Bytes written that the other end has not taken yet (SIOCOUTQ, tcp(7), unix(7)); 0 when unknown.
+ */
+unsigned sock_unsent(int fd);
+
+/* Close so that a TCP peer gets RST, and what is unsent is thrown away (SO_LINGER 0, socket(7)). */
+void sock_reset(int fd);
+
+#endif
