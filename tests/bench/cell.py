@@ -117,8 +117,12 @@ class Cgroup:
 
 
 def prepare(cpu, cgroup=None):
-    """What a child does before its exec: its CPU, its group, all the descriptors it may have."""
+    """What a child does before its exec: its CPU, its group, all the descriptors it may have;
+    and it goes when we go."""
+    libc = ctypes.CDLL(None)
+
     def run():
+        libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         os.sched_setaffinity(0, {cpu})
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -242,16 +246,21 @@ class Load:
         self.close()
 
 
-def drive_timed(setup, row, running, window):
+def timed_args(setup, row, running, window, warm):
     port = peers.LISTEN if running else peers.UPSTREAM
     args = [row.work, "--connect", "127.0.0.1:%d" % port,
             "--listen", "127.0.0.1:%d" % peers.UPSTREAM,
             "--conns", str(row.conns), "--idle", str(row.idle),
-            "--warm", str(int(min(0.2, window / 3) * 1000)), "--window", str(int(window * 1000))]
+            "--warm", str(int(warm * 1000)), "--window", str(int(window * 1000))]
     if running:
         args += ["--cpu-file", running.cgroup.cpu_file]
         if setup.sched_file:
             args += ["--sched-file", setup.sched_file]
+    return args
+
+
+def drive_timed(setup, row, running, window, warm=None):
+    args = timed_args(setup, row, running, window, min(0.2, window / 3) if warm is None else warm)
     with Load(setup.load, setup.load_cpu, args, window + SETUP_SECONDS) as load:
         return load.line()
 
@@ -267,7 +276,8 @@ def drive_memory(setup, row, running, idle):
         load.line()
         full = running.memory()
         return {"idle": idle, "private": (full["Private_Dirty"] - base["Private_Dirty"]) / idle,
-                "pss": (full["Pss"] - base["Pss"]) / idle}
+                "pss": (full["Pss"] - base["Pss"]) / idle,
+                "whole": full["Private_Dirty"] / (row.conns + idle)}
 
 
 def measure(setup, proxy, row, window, idle):

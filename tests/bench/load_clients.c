@@ -20,7 +20,8 @@
 #define BATCH      256
 #define BULK_WRITE (128 * 1024)
 #define BULK_READ  (1024 * 1024)
-#define STALL_NS   UINT64_C(3000000000) /* nothing for this long: the proxy is stuck */
+#define STALL_NS   UINT64_C(3000000000)  /* nothing for this long: the proxy is stuck */
+#define OPEN_NS    UINT64_C(10000000000) /* for opening all idle connections */
 
 struct client {
     int fd;
@@ -138,6 +139,19 @@ static void open_kept(struct clients *c, struct client *client, unsigned number)
     if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
         load_die("fcntl: %s", strerror(errno));
     watch(c, client, EPOLL_CTL_ADD, !client->idle && o->work == LOAD_UP ? EPOLLOUT : EPOLLIN);
+}
+
+static void open_idle(struct clients *c)
+{
+    const struct load_options *o = c->options;
+    uint64_t start = load_now();
+
+    for (unsigned i = o->conns; i < o->conns + o->idle; i++) {
+        if (load_now() - start > OPEN_NS)
+            load_die("only %u of %u idle connections were open after 10 s", i - o->conns, o->idle);
+        c->all[i].idle = true;
+        open_kept(c, &c->all[i], i + 1);
+    }
 }
 
 static void send_request(struct clients *c, struct client *client)
@@ -326,10 +340,7 @@ void load_clients(const struct load_options *o, struct load_shared *shared, pid_
         open_kept(&c, &c.all[i], i + 1);
     if (o->hold)
         hold("base");
-    for (i = o->conns; i < o->conns + o->idle; i++) {
-        c.all[i].idle = true;
-        open_kept(&c, &c.all[i], i + 1);
-    }
+    open_idle(&c);
     if (o->hold) {
         hold("full");
     } else {

@@ -239,7 +239,8 @@ def everyone():
     penstocks += [Penstock(e, r) for e in ("select", "epoll") for r in ("copy", "splice", "auto")]
     return [Direct("direct")] + penstocks + [
         Haproxy("haproxy", ""),
-        Haproxy("haproxy splice", "    option splice-auto"),
+        # splice-auto takes fright at loads like ours and copies; this is splice for certain
+        Haproxy("haproxy splice", "    option splice-request\n    option splice-response"),
         Nginx("nginx stream"),
         Rinetd("rinetd"),
         Socat("socat"),

@@ -3,6 +3,14 @@
 
 import statistics
 
+EXPLAINED = """\
+Medians over the rounds; ± is half the distance between the best and the worst round. /direct and
+/best are ratios to the direct connection's figure and to the best peer's (the best that is not
+penstock; each column has its own). CPU is all that the proxy's processes spent in the window, ended
+ones included, and the softirq thread of its CPU, per unit of work; direct has no proxy. proxy and
+load are the parts of one CPU that each used: where load is near 100%, the rate is the load's limit.
+"""
+
 
 class Figure:
     """A median over rounds, with its noise: half the distance between the extremes, of it."""
@@ -24,23 +32,31 @@ class Entry:
         self.notes = []
         self.figures = {}
         self.error = None
+        self.unfit = set()  # figures that no one is to be compared with
         if not samples:
             self.error = errors[-1] if errors else "not measured: out of time"
             return
         if errors:
-            self.notes.append("failed in %d of %d rounds: %s"
-                              % (len(errors), len(errors) + len(samples), errors[-1]))
+            self.fault("failed in %d of %d rounds: %s"
+                       % (len(errors), len(errors) + len(samples), errors[-1]))
         if row.work == "memory":
             self.of_memory(row, samples)
         else:
             self.of_time(row, samples)
 
+    def fault(self, note, figures=("rate", "cpu", "p99", "private", "whole")):
+        """It did not do all that was asked: its figures are shown, and are nobody's measure."""
+        self.notes.append(note)
+        self.unfit.update(figures)
+
     def of_memory(self, row, samples):
-        self.figures["private"] = Figure([s["private"] for s in samples])
-        self.figures["pss"] = Figure([s["pss"] for s in samples])
+        for name in ("private", "pss", "whole"):
+            self.figures[name] = Figure([s[name] for s in samples])
         if samples[0]["idle"] != row.idle:
-            self.notes.append("over %d connections, as it failed at %d: %s"
-                              % (samples[0]["idle"], row.idle, samples[0]["why"]))
+            self.fault("over %d connections, as it failed at %d: %s"
+                       % (samples[0]["idle"], row.idle, samples[0]["why"]))
+        if self.median("private") < self.median("whole") / 20:
+            self.fault("allocates beforehand: see the whole", ["private"])
 
     def of_time(self, row, samples):
         self.figures["rate"] = Figure([s["units"] / row.per / s["seconds"] for s in samples])
@@ -54,10 +70,10 @@ class Entry:
             self.figures["p99"] = Figure([s["p99_us"] for s in samples])
         failed = sum(s["failed"] for s in samples)
         if failed:
-            self.notes.append("%d connections ended before their reply" % failed)
+            self.fault("%d connections ended before their reply" % failed)
         lost = sum(s["idle_lost"] for s in samples)
         if lost:
-            self.notes.append("%d idle connections were ended" % lost)
+            self.fault("%d idle connections were ended" % lost)
 
     def median(self, name):
         return self.figures[name].median if name in self.figures else None
@@ -70,27 +86,27 @@ class Table:
         self.row = row
         self.entries = entries
 
-    def direct(self):
-        return next((e for e in self.entries if e.proxy.kind == "direct"), None)
-
-    def best_peer(self, name, kind="peer"):
+    def best(self, name, kind="peer"):
         """The entry of that kind that did best by that figure, or None."""
-        able = [e for e in self.entries if e.proxy.kind == kind and name in e.figures]
+        able = [e for e in self.entries
+                if e.proxy.kind == kind and name in e.figures and name not in e.unfit]
         if not able:
             return None
         choose = max if name == "rate" else min
         return choose(able, key=lambda e: e.median(name))
 
-    def ratio(self, entry, name, other):
+    @staticmethod
+    def ratio(entry, name, other):
         if other is None or not entry.median(name) or not other.median(name):
             return None
         return entry.median(name) / other.median(name)
 
     def columns(self):
-        """(heading, figure, other side of the ratio or None for the figure itself)."""
+        """(heading, figure, kind of the other side of a ratio; None for the figure itself)."""
         if self.row.work == "memory":
             return [("private", "private", None), ("/best", "private", "peer"),
-                    ("Pss", "pss", None)]
+                    ("Pss", "pss", None), ("whole process", "whole", None),
+                    ("/best", "whole", "peer")]
         columns = [(self.row.rate_unit, "rate", None), ("/direct", "rate", "direct"),
                    ("/best", "rate", "peer"),
                    ("CPU " + self.row.cpu_unit, "cpu", None), ("/best", "cpu", "peer")]
@@ -99,18 +115,20 @@ class Table:
                         ("/best", "p99", "peer")]
         return columns + [("proxy", "busy", None), ("load", "load", None)]
 
-    def cell(self, entry, name, against):
-        if against:
-            other = self.direct() if against == "direct" else self.best_peer(name)
-            ratio = self.ratio(entry, name, other)
-            return "" if ratio is None else "%.2f" % ratio
+    def shown(self, entry, name):
         figure = entry.figures.get(name)
         if figure is None:
             return ""
         if name in ("busy", "load"):
             return "%.0f%%" % (100 * figure.median)
-        scale = {"rate": 1, "cpu": self.row.cpu_scale}.get(name, 1)
+        scale = self.row.cpu_scale if name == "cpu" else 1
         return "%s ±%.0f%%" % (plain(figure.median * scale), 100 * figure.noise)
+
+    def cell(self, entry, name, kind):
+        if kind is None:
+            return self.shown(entry, name)
+        ratio = self.ratio(entry, name, self.best(name, kind))
+        return "" if ratio is None else "%.2f" % ratio
 
     def lines(self):
         """Cells as text: a heading, then a line a proxy, the last cell being its notes."""
@@ -121,7 +139,7 @@ class Table:
                 yield [entry.proxy.name] + [""] * len(columns) + [entry.error]
             else:
                 yield ([entry.proxy.name] +
-                       [self.cell(entry, name, against) for _, name, against in columns] +
+                       [self.cell(entry, name, kind) for _, name, kind in columns] +
                        ["; ".join(entry.notes)])
 
 
@@ -132,68 +150,80 @@ def plain(value):
     return "%.1f" % value if value >= 10 else "%.2f" % value
 
 
-def verdict_of(table, entry, name):
-    """Where one of penstock's figures stands against the best peer's, the noise considered."""
-    best = table.best_peer(name)
-    if best is None or name not in entry.figures or not best.median(name):
-        return None
+def word(name, ratio, noise):
+    """Whether a ratio to the best peer is as good, as good within the noise, or short of it."""
+    behind = 1 / ratio - 1 if name == "rate" else ratio - 1
+    return "" if behind <= 0 else " ~" if behind <= noise else " SHORT"
+
+
+def compared(table, entry, name):
+    """A cell of the summary: the figure, its ratio to the best peer's, and whose that is."""
+    if entry.error or name not in entry.figures:
+        return entry.error or ""
+    best = table.best(name)
     ratio = table.ratio(entry, name, best)
     if ratio is None:
-        return "%s: nothing measurable; best peer %s" % (name, best.proxy.name)
+        return table.shown(entry, name)
     noise = entry.figures[name].noise + best.figures[name].noise
-    behind = 1 / ratio - 1 if name == "rate" else ratio - 1
-    word = "reached" if behind <= 0 else "within the noise" if behind <= noise else "SHORT"
-    return "%s %.2f of %s's, noise %.0f%%: %s" % (name, ratio, best.proxy.name, 100 * noise, word)
+    return "%s = %.2f %s%s" % (table.shown(entry, name), ratio, best.proxy.name,
+                               word(name, ratio, noise))
 
 
-def verdict(tables):
-    """One line a row on penstock as it comes, and one on the best of its modes by CPU."""
+def summary(tables):
+    """Lines of cells: each row for penstock as it comes, and for its best mode by CPU."""
+    yield ["", "penstock", "rate", "CPU per unit", "p99 us"]
     for table in tables:
-        name = "private" if table.row.work == "memory" else "cpu"
-        names = ["private"] if table.row.work == "memory" else ["cpu", "rate", "p99"]
+        memory = table.row.work == "memory"
         chosen = [e for e in table.entries if e.proxy.name == "penstock auto/auto"]
-        best = table.best_peer(name, "penstock")
+        best = table.best("private" if memory else "cpu", "penstock")
         if best and best not in chosen:
             chosen.append(best)
         for entry in chosen:
-            said = [entry.error] if entry.error else \
-                [v for v in (verdict_of(table, entry, n) for n in names) if v]
-            yield "%s, %s: %s" % (table.row.title, entry.proxy.name,
-                                  "; ".join(said) or "no peer to compare with")
+            cells = [compared(table, entry, n) for n in
+                     (("private", "whole") if memory else ("rate", "cpu", "p99"))]
+            if entry.error:
+                cells = [entry.error]
+            cells += [""] * (3 - len(cells))
+            yield [table.row.title, entry.proxy.name.replace("penstock ", "")] + cells
 
 
-EXPLAINED = """\
-Medians over the rounds; ± is half the distance between the best and the worst round. /direct and
-/best are ratios to the direct connection's figure and to the best peer's (not of penstock; each
-column has its own best). CPU is all that the proxy's processes spent in the window, ended ones
-included, and the softirq thread of its CPU, per unit of work; direct has no proxy. proxy and load
-are the parts of one CPU that each used: where load is near 100%, the rate is the load's limit."""
+SUMMARY_EXPLAINED = """\
+Penstock as it comes (auto/auto) and in its thriftiest mode, each figure as a ratio to that of the
+best peer, named. ~: behind, but by no more than the noise of the two. SHORT: behind. In the memory
+row the first figure is private bytes a connection, the second the whole process's a connection.
+"""
+
+
+def as_text(lines):
+    """Columns: the first to the left, the last as it is, those between to the right."""
+    lines = list(lines)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    for line in lines:
+        cells = [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:-1], widths[1:])]
+        yield ("  " + "  ".join(cells) + "  " + line[-1]).rstrip()
+
+
+def as_markdown(lines):
+    lines = [[c.replace("|", "\\|") for c in line] for line in lines]
+    yield "| " + " | ".join(lines[0]) + " |"
+    yield "|---|" + "--:|" * (len(lines[0]) - 2) + "---|"
+    for line in lines[1:]:
+        yield "| " + " | ".join(line) + " |"
 
 
 def text(head, tables):
     out = list(head) + ["", EXPLAINED]
     for table in tables:
-        lines = list(table.lines())
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
-        out += ["", table.row.title]
-        for line in lines:
-            cells = [line[0].ljust(widths[0])]
-            cells += [c.rjust(w) for c, w in zip(line[1:-1], widths[1:])]
-            out.append(("  " + "  ".join(cells) + "  " + line[-1]).rstrip())
-    return "\n".join(out + ["", "Against the best peer:"] + ["  " + v for v in verdict(tables)])
+        out += [table.row.title] + list(as_text(table.lines())) + [""]
+    return "\n".join(out + [SUMMARY_EXPLAINED] + list(as_text(summary(tables))))
 
 
 def markdown(head, tables):
-    out = ["- " + line for line in head] + ["", EXPLAINED]
+    out = ["- " + line for line in head] + ["", SUMMARY_EXPLAINED]
+    out += list(as_markdown(summary(tables))) + ["", EXPLAINED]
     for table in tables:
-        lines = list(table.lines())
-        out += ["", "#### " + table.row.title, ""]
-        out.append("| " + " | ".join(lines[0]) + " |")
-        out.append("|" + "---|" + "--:|" * (len(lines[0]) - 2) + "---|")
-        out += ["| " + " | ".join(c.replace("|", "\\|") for c in line) + " |"
-                for line in lines[1:]]
-    return "\n".join(out + ["", "#### Against the best peer", ""] +
-                     ["- " + v for v in verdict(tables)])
+        out += ["#### " + table.row.title, ""] + list(as_markdown(table.lines())) + [""]
+    return "\n".join(out).rstrip()
 
 
 def as_json(tables):
