@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The installed service under a real systemd, in a throw-away overlay of this machine.
+#
+#   systemd.test.sh [BUILDDIR]      BUILDDIR: where make was run (default: the current directory)
+#
+# Prints "ok NAME" or "FAILED NAME" a test and ends with "N passed, N failed". Exit status: 0 all
+# passed, 1 some failed, 77 not possible here (it says why).
+set -u
+here=$(dirname "$(readlink -f "$0")")
+build=$(readlink -f "${1:-${PENSTOCK_BUILD:-.}}")
+
+skip() {
+    echo "systemd tests skipped: $*"
+    exit 77
+}
+
+why=$("$here/run-under-systemd.sh" --check 2>&1) || skip "$why"
+for tool in socat journalctl systemd-analyze findmnt; do
+    command -v "$tool" > /dev/null || skip "$tool is missing"
+done
+[ -x "$build/penstockd" ] || skip "there is no $build/penstockd"
+"$build/penstockd" --version | grep -q '^systemd: yes' || skip "built without systemd"
+if grep -q __asan_init "$build/penstockd"; then
+    skip "a sanitizer's run-time needs what the unit's hardening forbids"
+fi
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+mkdir "$stage/root" "$stage/log"
+# The settings of configure are overridden, so that the test does not depend on them.
+if ! make -s -C "$build" install DESTDIR="$stage/root" prefix=/usr sysconfdir=/etc \
+        systemdsystemunitdir=/usr/lib/systemd/system > "$stage/log/install" 2>&1; then
+    cat "$stage/log/install"
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+
+"$here/run-under-systemd.sh" --bind "$stage/root:/stage:ro" --bind "$here:/tests:ro" \
+    --journal "$stage/log/journal" --timeout 280 --chdir / -- /bin/bash /tests/inside.sh
+status=$?
+if [ $status -ne 0 ]; then
+    echo "--- the last of the journal"
+    tail -n 60 "$stage/log/journal"
+    # The last line is the count also when the tests did not come to their end.
+    [ $status -eq 1 ] || echo "0 passed, 1 failed"
+fi
+exit $status
