@@ -98,6 +98,18 @@ static struct verdict settle(struct session *s)
     return VERDICT_WAIT;
 }
 
+/* Both FINs are through. A reset that came after the last of them, and that no event has told yet,
+ * is still one: the other side gets it too. */
+static struct verdict close_both(struct session *s)
+{
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        s->error = sock_error(s->fd[side]);
+        if (s->error)
+            return reset_both(s, side == CLIENT ? END_CLIENT_RESET : END_UPSTREAM_RESET);
+    }
+    return VERDICT_END(END_DONE);
+}
+
 static struct verdict act(struct session *s, unsigned actions)
 {
     if (actions & ACT_INVALID)
@@ -112,7 +124,7 @@ static struct verdict act(struct session *s, unsigned actions)
     if (actions & ACT_SHUT_UPSTREAM)
         shutdown(s->fd[UPSTREAM], SHUT_WR);
     if (actions & ACT_CLOSE)
-        return VERDICT_END(END_DONE);
+        return close_both(s);
     if (actions & ACT_RESET)
         return reset_both(s, s->half_end);
     if (actions & ACT_SETTLE) {
