@@ -79,6 +79,8 @@ class Daemon:
         self.config = t.write("penstock-%d.conf" % number, self.text)
         os.chmod(self.config, 0o644)
         self.log_path = t.path("log-%d" % number)
+        self.parsed = []       # lines of the log that were read already
+        self.parsed_bytes = 0
         self.process = None
         self.checked = False
         self.baseline = None  # descriptors when it was ready
@@ -129,7 +131,7 @@ class Daemon:
                                   % self.process.returncode)
         if self.notify:
             return self.notify.count("READY=1")
-        return "msg=ready" in self.log()
+        return re.search(r"msg\W+listening", self.log())
 
     def _not_ready(self):
         return "penstockd to be ready"
@@ -188,15 +190,20 @@ class Daemon:
 
     def lines(self):
         """The log's lines as fields, each with the whole line under ""."""
-        return [dict(harness.parse_fields(l), **{"": l}) for l in self.log().splitlines()]
+        with open(self.log_path, "rb") as f:
+            f.seek(self.parsed_bytes)
+            new = f.read()
+        new = new[:new.rfind(b"\n") + 1]
+        self.parsed_bytes += len(new)
+        for line in new.decode("utf-8", "replace").splitlines():
+            self.parsed.append(dict(harness.parse_fields(line), **{"": line}))
+        return self.parsed
 
     def sessions(self, **match):
-        """The session lines whose fields are as given."""
-        out = []
-        for fields in self.lines():
-            if "end" in fields and all(fields.get(k) == str(v) for k, v in match.items()):
-                out.append(fields)
-        return out
+        """The lines of sessions and refused clients whose fields are as given."""
+        wanted = [(k, str(v)) for k, v in match.items()]
+        return [fields for fields in self.lines()
+                if "end" in fields and all(fields.get(k) == v for k, v in wanted)]
 
     def wait_sessions(self, count, **match):
         return harness.wait_for(

@@ -464,7 +464,7 @@ class Talk:
         if isinstance(side.local, tuple):
             host = "[%s]" if ":" in side.local[0] else "%s"
             match["client"] = (host + ":%d") % side.local[:2]
-        line = wait_for(lambda: self.daemon.sessions(**match),
+        line = wait_for(lambda: [s for s in self.daemon.sessions(**match) if "id" in s],
                         "the log line of %s (%r)" % (name, match))
         check_equal(len(line), 1, "log lines of %s" % name)
         line = line[0]
