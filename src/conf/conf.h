@@ -46,8 +46,8 @@ struct conf_daemon {
 /* Options of a rule. */
 struct conf_options {
 #define DAEMON(member)
-#define RULE(member) member;
-#define BOTH(member) member;
+#define RULE(member)               member;
+#define BOTH(member)               member;
 #define COUNT(scope, name, ...)    scope(uint32_t name)
 #define DURATION(scope, name, ...) scope(int64_t name)
 #define FLAG(scope, name, ...)     scope(bool name)
@@ -63,12 +63,12 @@ struct conf_options {
 /* One socket to listen on. A port range has become one of these a port. */
 struct conf_listen {
     struct conf_place at;
-    enum addr_kind kind;   /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
-    struct addr address;   /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
-                              ADDR_PATH: AF_UNIX */
-    const char *systemd;   /* ADDR_SYSTEMD: the name; else NULL */
-    const char *text;      /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web" */
-    uint16_t upstream_port; /* where this socket's clients go; 0 when the upstream has no port */
+    enum addr_kind kind; /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
+    struct addr address; /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
+                            ADDR_PATH: AF_UNIX */
+    const char *systemd; /* ADDR_SYSTEMD: the name; else NULL */
+    const char *text; /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web" */
+    uint16_t upstream_port;   /* where this socket's clients go; 0 when the upstream has no port */
     uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
     uint32_t backlog;
     mode_t socket_mode;
@@ -82,7 +82,7 @@ struct conf_rule {
     const char *name;
     struct conf_options options;
     struct conf_listen *listens;
-    size_t listen_count; /* at least 1 */
+    size_t listen_count;          /* at least 1 */
     enum addr_kind upstream_kind; /* ADDR_LITERAL, ADDR_NAME, ADDR_PATH */
     struct addr upstream; /* ADDR_LITERAL (its port is upstream_port of the listen), ADDR_PATH */
     const char *upstream_name; /* ADDR_NAME: the host name; else NULL */
@@ -93,8 +93,8 @@ struct conf {
     struct conf_daemon daemon;
     struct conf_rule *rules; /* in the order of the files */
     size_t rule_count;
-    const char *path;  /* of the main file */
-    unsigned refs;     /* use conf_ref() and conf_unref() */
+    const char *path;    /* of the main file */
+    unsigned refs;       /* use conf_ref() and conf_unref() */
     struct arena *arena; /* holds every string and array of the snapshot */
 };
 
@@ -108,12 +108,13 @@ struct conf_error {
 struct conf_errors {
     struct conf_error *list;
     size_t count;
-    size_t fatal; /* how many are no warnings */
+    size_t fatal;        /* how many are no warnings */
+    struct arena *arena; /* holds the texts and file names */
 };
 
 /*
- * Read the file at `path` and conf.d/[^.]*.conf beside it in name order, check everything and give a
- * snapshot with one reference. Returns NULL when there was any error but warnings. *errors is
+ * Read the file at `path` and conf.d/[^.]*.conf beside it in name order, check everything and give
+ * a snapshot with one reference. Returns NULL when there was any error but warnings. *errors is
  * always filled (count 0 when all is well); free it with conf_errors_free().
  * penstock.conf(5) describes the language.
  */

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The addresses of a rule: where it listens, and which port of the upstream belongs to which. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/checking.h"
+
+#define LISTENS_MAX 262144 /* of all rules: a range is quickly written, each port is a socket */
+
+/* The upstream's ports; both 0 when it has none, or when it is wrong, which has been reported. */
+struct upstream_ports {
+    unsigned first, last;
+};
+
+/* A rule has one upstream, and it says what is wrong with it. */
+static bool parse_upstream(struct checking *c, const struct conf_rule *rule,
+                           const struct conf_node *node, struct addr_spec *spec)
+{
+    const char *error = NULL;
+
+    if (node->type != NODE_TEXT) {
+        conf_errors_add(c->errors, node->at,
+                        "rule \"%s\": upstream must be one address in quotes such as "
+                        "\"192.0.2.7:22\"",
+                        rule->name);
+        return false;
+    }
+    error = addr_spec_parse(node->text, spec);
+    if (error != NULL)
+        ;
+    else if (spec->scheme == ADDR_SCHEME_UDP)
+        error = "UDP is not available in this version, allowed: tcp:, unix:";
+    else if (spec->kind == ADDR_SYSTEMD)
+        error = "a socket passed by systemd is for listen, allowed: an address or unix:/path";
+    else if (spec->kind == ADDR_ANY)
+        error = "* is for listen, allowed: an address, a host name or unix:/path";
+    if (error != NULL)
+        conf_errors_add(c->errors, node->at, "rule \"%s\": upstream \"%s\": %s", rule->name,
+                        node->text, error);
+    return error == NULL;
+}
+
+static void set_upstream(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
+                         struct upstream_ports *ports)
+{
+    struct addr_spec spec;
+    const char *name;
+
+    if (!parse_upstream(c, rule, node, &spec))
+        return;
+    rule->upstream_kind = spec.kind;
+    rule->upstream_text = node->text;
+    rule->upstream = spec.literal;
+    ports->first = spec.port_first;
+    ports->last = spec.port_last;
+    if (spec.kind == ADDR_LITERAL)
+        return;
+    name = arena_strdup(c->arena, spec.name);
+    if (name == NULL) {
+        c->no_memory = true;
+    } else if (spec.kind == ADDR_NAME) {
+        rule->upstream_name = name;
+    } else {
+        rule->upstream.family = AF_UNIX;
+        rule->upstream.un.path = name;
+    }
+}
+
+/* --- listen -------------------------------------------------------------------------------- */
+
+static bool parse_listen(struct checking *c, const struct conf_rule *rule,
+                         const struct conf_node *node, struct addr_spec *spec)
+{
+    const char *error = addr_spec_parse(node->text, spec);
+
+    if (error != NULL)
+        ;
+    else if (spec->scheme == ADDR_SCHEME_UDP)
+        error = "UDP is not available in this version, allowed: tcp:, unix:, systemd:";
+    else if (spec->kind == ADDR_NAME)
+        error = "a host name can't be listened on, allowed: an address such as 127.0.0.1 or [::1], "
+                "or * for all";
+    if (error != NULL)
+        conf_errors_add(c->errors, node->at, "rule \"%s\": listen \"%s\": %s", rule->name,
+                        node->text, error);
+    return error == NULL;
+}
+
+/* As many ports on both sides, or one upstream port for all. */
+static bool check_range(struct checking *c, const struct conf_rule *rule,
+                        const struct conf_node *node, const struct addr_spec *spec,
+                        const struct upstream_ports *ports)
+{
+    unsigned here = (unsigned)spec->port_last - spec->port_first + 1;
+    unsigned there = ports->last - ports->first + 1;
+
+    if (c->listen_count + here > LISTENS_MAX) {
+        conf_errors_add(c->errors, node->at,
+                        "rule \"%s\": listen \"%s\": too many addresses, allowed: %d in all rules",
+                        rule->name, node->text, LISTENS_MAX);
+        return false;
+    }
+    if (there == 1 || here == there)
+        return true;
+    conf_errors_add(c->errors, node->at,
+                    "rule \"%s\": listen \"%s\" has %u port%s but upstream \"%s\" has %u, allowed: "
+                    "as many, or one upstream port for all",
+                    rule->name, node->text, here, here == 1 ? "" : "s", rule->upstream_text, there);
+    return false;
+}
+
+/* The name by which the address is known: one text for one address. */
+static bool set_text(struct checking *c, struct conf_listen *listen, const struct addr_spec *spec)
+{
+    char text[ADDR_TEXT_MAX];
+
+    switch (spec->kind) {
+    case ADDR_SYSTEMD:
+        listen->text = arena_printf(c->arena, "systemd:%s", spec->name);
+        if (listen->text != NULL)
+            listen->systemd = listen->text + strlen("systemd:");
+        break;
+    case ADDR_PATH:
+        listen->text = arena_printf(c->arena, "unix:%s", spec->name);
+        listen->address.family = AF_UNIX;
+        if (listen->text != NULL)
+            listen->address.un.path = listen->text + strlen("unix:");
+        break;
+    case ADDR_ANY:
+        listen->address.family = AF_INET6;
+        listen->address.v6 = in6addr_any;
+        listen->text = arena_printf(c->arena, "*:%u", (unsigned)listen->address.port);
+        break;
+    default:
+        listen->text = arena_strdup(c->arena, addr_print(&listen->address, text, sizeof(text)));
+        break;
+    }
+    return listen->text != NULL;
+}
+
+static struct checking_listen *new_pending(struct checking *c)
+{
+    if (c->pending_count == c->pending_room) {
+        size_t room = c->pending_room == 0 ? 16 : c->pending_room * 2;
+        struct checking_listen *pending = reallocarray(c->pending, room, sizeof(*pending));
+
+        if (pending == NULL)
+            return NULL;
+        c->pending = pending;
+        c->pending_room = room;
+    }
+    return &c->pending[c->pending_count];
+}
+
+/* One for each port. */
+static void add_listens(struct checking *c, const struct conf_listen *model,
+                        const struct conf_node *node, const struct addr_spec *spec,
+                        const struct upstream_ports *ports)
+{
+    unsigned count = (unsigned)spec->port_last - spec->port_first + 1;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct checking_listen *p = new_pending(c);
+
+        if (p == NULL) {
+            c->no_memory = true;
+            return;
+        }
+        *p = (struct checking_listen){*model, node};
+        p->listen.address = spec->literal;
+        p->listen.address.port = spec->port_first == 0 ? 0 : (in_port_t)(spec->port_first + i);
+        p->listen.upstream_port =
+            (uint16_t)(ports->first == ports->last ? ports->first : ports->first + i);
+        if (!set_text(c, &p->listen, spec)) {
+            c->no_memory = true;
+            return;
+        }
+        c->pending_count++;
+    }
+    c->listen_count += count;
+}
+
+/* What a rule's own options say for each of its addresses. */
+static struct conf_listen inherit(const struct conf_rule *rule, const struct conf_node *node)
+{
+    return (struct conf_listen){.at = node->at,
+                                .max_connections = UINT32_MAX,
+                                .backlog = rule->options.backlog,
+                                .socket_mode = rule->options.socket_mode,
+                                .socket_owner = rule->options.socket_owner,
+                                .socket_group = rule->options.socket_group};
+}
+
+/* Only a socket file has a mode and an owner. */
+static void clear_socket_options(struct checking *c, const struct conf_rule *rule,
+                                 struct conf_listen *model, const struct conf_node *group)
+{
+    static const char *const names[] = {"socket_mode", "socket_owner", "socket_group"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct conf_node *m = group != NULL ? checking_member(group, names[i]) : NULL;
+
+        if (m != NULL)
+            conf_errors_warn(c->errors, m->at,
+                             "rule \"%s\": %s has no effect, this address is no unix:/path",
+                             rule->name, names[i]);
+        option_reset(option_find(names[i]), IN_LISTEN, model);
+    }
+}
+
+/* One address: a string, or a group with options of its own. `group` is NULL for a string. */
+static void check_listen(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
+                         const struct conf_node *group, const struct upstream_ports *ports)
+{
+    static const char *const more[] = {"address", NULL};
+    struct conf_listen model = inherit(rule, node);
+    struct addr_spec spec;
+    bool valid = parse_listen(c, rule, node, &spec) && check_range(c, rule, node, &spec, ports);
+
+    if (group != NULL) {
+        const char *owner = arena_printf(c->arena, "rule \"%s\": listen", rule->name);
+
+        if (owner == NULL) {
+            c->no_memory = true;
+            return;
+        }
+        checking_options(c, group, owner, IN_LISTEN, &model, more);
+    }
+    if (!valid)
+        return;
+    model.kind = spec.kind;
+    if (spec.kind != ADDR_PATH || spec.name[0] != '/')
+        clear_socket_options(c, rule, &model, group);
+    add_listens(c, &model, node, &spec, ports);
+}
+
+static void check_listen_item(struct checking *c, struct conf_rule *rule,
+                              const struct conf_node *node, const struct upstream_ports *ports)
+{
+    const struct conf_node *address = node;
+
+    if (node->type == NODE_GROUP)
+        address = checking_member(node, "address");
+    if (address == NULL)
+        conf_errors_add(c->errors, node->at, "rule \"%s\": listen: the group has no \"address\"",
+                        rule->name);
+    else if (address->type != NODE_TEXT)
+        conf_errors_add(c->errors, address->at,
+                        "rule \"%s\": listen must be an address in quotes such as \"[::]:80\", a "
+                        "group { address = \"...\"; } or a list of these",
+                        rule->name);
+    else
+        check_listen(c, rule, address, address == node ? NULL : node, ports);
+}
+
+void checking_addresses(struct checking *c, struct conf_rule *rule, const struct conf_node *group)
+{
+    const struct conf_node *listen = checking_member(group, "listen");
+    const struct conf_node *upstream = checking_member(group, "upstream");
+    struct upstream_ports ports = {0, 0};
+
+    c->pending_count = 0;
+    if (upstream != NULL)
+        set_upstream(c, rule, upstream, &ports);
+    else
+        conf_errors_add(c->errors, rule->at, "rule \"%s\": upstream is missing", rule->name);
+
+    if (listen == NULL)
+        conf_errors_add(c->errors, rule->at, "rule \"%s\": listen is missing", rule->name);
+    else if (listen->type != NODE_LIST)
+        check_listen_item(c, rule, listen, &ports);
+    else if (listen->first == NULL)
+        conf_errors_add(c->errors, listen->at,
+                        "rule \"%s\": listen is empty, needed is one address "
+                        "at least",
+                        rule->name);
+    else
+        for (const struct conf_node *m = listen->first; m != NULL && !c->no_memory; m = m->next)
+            check_listen_item(c, rule, m, &ports);
+
+    rule->listens = arena_array(c->arena, c->pending_count, sizeof(*rule->listens));
+    if (rule->listens == NULL) {
+        c->no_memory = true;
+        return;
+    }
+    rule->listen_count = c->pending_count;
+    for (size_t i = 0; i < c->pending_count; i++)
+        rule->listens[i] = c->pending[i].listen;
+}
+
+/* --- conflicts ----------------------------------------------------------------------------- */
+
+/* bind(2): a wildcard takes its port on every address of the family; "*" does so for both. */
+static bool takes_all(const struct conf_listen *l, sa_family_t family)
+{
+    if (l->kind == ADDR_ANY)
+        return true;
+    if (family == AF_INET)
+        return l->address.family == AF_INET && l->address.v4.s_addr == htonl(INADDR_ANY);
+    return l->address.family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&l->address.v6);
+}
+
+static bool is_inet(const struct conf_listen *l)
+{
+    return l->kind == ADDR_LITERAL || l->kind == ADDR_ANY;
+}
+
+/* The listen that already has what `l` wants of a family, or NULL. */
+static const struct conf_listen *taken_by(const struct checking *c, const struct conf_listen *l,
+                                          sa_family_t family)
+{
+    char key[32];
+    const struct conf_listen *other;
+    unsigned port = l->address.port;
+
+    if (takes_all(l, family)) {
+        snprintf(key, sizeof(key), "%c %u", family == AF_INET ? '4' : '6', port);
+        return table_find(c->ports, key);
+    }
+    snprintf(key, sizeof(key), family == AF_INET ? "0.0.0.0:%u" : "[::]:%u", port);
+    other = table_find(c->listens, key);
+    if (other != NULL)
+        return other;
+    snprintf(key, sizeof(key), "*:%u", port);
+    return table_find(c->listens, key);
+}
+
+static void take_port(struct checking *c, struct conf_listen *l, sa_family_t family)
+{
+    char key[32];
+    const char *kept;
+
+    snprintf(key, sizeof(key), "%c %u", family == AF_INET ? '4' : '6', (unsigned)l->address.port);
+    if (table_find(c->ports, key) != NULL)
+        return;
+    kept = arena_strdup(c->arena, key);
+    if (kept == NULL || table_insert(c->ports, kept, l) != 0)
+        c->no_memory = true;
+}
+
+static const struct conf_listen *find_conflict(const struct checking *c,
+                                               const struct conf_listen *l)
+{
+    const struct conf_listen *other = table_find(c->listens, l->text);
+
+    if (other == NULL && is_inet(l) && (l->kind == ADDR_ANY || l->address.family == AF_INET))
+        other = taken_by(c, l, AF_INET);
+    if (other == NULL && is_inet(l) && l->address.family == AF_INET6)
+        other = taken_by(c, l, AF_INET6);
+    return other;
+}
+
+void checking_conflicts(struct checking *c, struct conf_rule *rule)
+{
+    const struct conf_node *reported = NULL; /* once for a whole range */
+
+    for (size_t i = 0; i < rule->listen_count && !c->no_memory; i++) {
+        struct conf_listen *l = &rule->listens[i];
+        const struct conf_listen *other = find_conflict(c, l);
+
+        if (other != NULL) {
+            if (c->pending[i].source != reported)
+                conf_errors_add(c->errors, l->at, "rule \"%s\": %s is taken by %s at %s:%u",
+                                rule->name, l->text, other->text, other->at.file, other->at.line);
+            reported = c->pending[i].source;
+            continue;
+        }
+        if (table_insert(c->listens, l->text, l) != 0)
+            c->no_memory = true;
+        if (is_inet(l) && (l->kind == ADDR_ANY || l->address.family == AF_INET))
+            take_port(c, l, AF_INET);
+        if (is_inet(l) && l->address.family == AF_INET6)
+            take_port(c, l, AF_INET6);
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "conf/errors.h"
+
+/* Room for one more; the list doubles. */
+static struct conf_error *new_error(struct conf_errors *errors)
+{
+    if ((errors->count & (errors->count - 1)) == 0) {
+        size_t room = errors->count == 0 ? 1 : errors->count * 2;
+        struct conf_error *list = reallocarray(errors->list, room, sizeof(*list));
+
+        if (list == NULL)
+            return NULL;
+        errors->list = list;
+    }
+    return &errors->list[errors->count];
+}
+
+static void __attribute__((format(printf, 4, 0)))
+add(struct conf_errors *errors, struct conf_place at, bool warning, const char *format,
+    va_list args)
+{
+    char *text = NULL, *kept = NULL, *file = NULL;
+    struct conf_error *error = new_error(errors);
+
+    if (errors->arena == NULL)
+        errors->arena = arena_new();
+    if (!warning)
+        errors->fatal++;
+    if (error == NULL || errors->arena == NULL || vasprintf(&text, format, args) < 0)
+        return;
+    for (char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+    kept = arena_strdup(errors->arena, text);
+    file = arena_strdup(errors->arena, at.file);
+    free(text);
+    if (kept == NULL || file == NULL)
+        return;
+    *error = (struct conf_error){{file, at.line}, kept, warning};
+    errors->count++;
+}
+
+void conf_errors_add(struct conf_errors *errors, struct conf_place at, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors, at, false, format, args);
+    va_end(args);
+}
+
+void conf_errors_warn(struct conf_errors *errors, struct conf_place at, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors, at, true, format, args);
+    va_end(args);
+}
+
+/* The main file comes first, then conf.d in name order, which is that of the whole paths too. */
+static int compare_errors(const void *a, const void *b, void *main_path)
+{
+    const struct conf_error *x = a, *y = b;
+    bool x_main = strcmp(x->at.file, main_path) == 0, y_main = strcmp(y->at.file, main_path) == 0;
+    int files = strcmp(x->at.file, y->at.file);
+
+    if (x_main != y_main)
+        return x_main ? -1 : 1;
+    if (files != 0)
+        return files;
+    if (x->at.line != y->at.line)
+        return x->at.line < y->at.line ? -1 : 1;
+    return strcmp(x->text, y->text);
+}
+
+void conf_errors_sort(struct conf_errors *errors, const char *main_path)
+{
+    if (errors->count > 1)
+        qsort_r(errors->list, errors->count, sizeof(*errors->list), compare_errors,
+                (void *)(uintptr_t)main_path);
+}
+
+void conf_errors_print(const struct conf_errors *errors, FILE *out)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct conf_error *e = &errors->list[i];
+
+        if (e->at.line == 0)
+            fprintf(out, "%s: %s%s\n", e->at.file, e->warning ? "warning: " : "", e->text);
+        else
+            fprintf(out, "%s:%u: %s%s\n", e->at.file, e->at.line, e->warning ? "warning: " : "",
+                    e->text);
+    }
+}
+
+void conf_errors_free(struct conf_errors *errors)
+{
+    arena_free(errors->arena);
+    free(errors->list);
+    *errors = (struct conf_errors){0};
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "conf/options.h"
+
+/* A choice list for each CHOICE of options.def, under its name. */
+static const struct option_choice engine_choices[] = {
+    {"auto", ENGINE_AUTO}, {"select", ENGINE_SELECT}, {"epoll", ENGINE_EPOLL}, {NULL, 0}};
+static const struct option_choice log_level_choices[] = {{"error", LEVEL_ERROR},
+                                                         {"warning", LEVEL_WARNING},
+                                                         {"info", LEVEL_INFO},
+                                                         {"debug", LEVEL_DEBUG},
+                                                         {NULL, 0}};
+static const struct option_choice log_format_choices[] = {
+    {"logfmt", FORMAT_LOGFMT}, {"json", FORMAT_JSON}, {NULL, 0}};
+static const struct option_choice log_target_choices[] = {{"auto", TARGET_AUTO},
+                                                          {"stderr", TARGET_STDERR},
+                                                          {"journal", TARGET_JOURNAL},
+                                                          {"syslog", TARGET_SYSLOG},
+                                                          {NULL, 0}};
+static const struct option_choice on_limit_choices[] = {
+    {"drop", ON_LIMIT_DROP}, {"reset", ON_LIMIT_RESET}, {"wait", ON_LIMIT_WAIT}, {NULL, 0}};
+static const struct option_choice relay_choices[] = {
+    {"auto", RELAY_AUTO}, {"copy", RELAY_COPY}, {"splice", RELAY_SPLICE}, {NULL, 0}};
+
+#define OFFSETS_DAEMON(name) offsetof(struct conf_daemon, name), OPTION_NOWHERE, OPTION_NOWHERE
+#define OFFSETS_RULE(name)   OPTION_NOWHERE, offsetof(struct conf_options, name), OPTION_NOWHERE
+#define OFFSETS_BOTH(name)                                                                         \
+    OPTION_NOWHERE, offsetof(struct conf_options, name), offsetof(struct conf_listen, name)
+
+/* clang-format off */
+static const struct option table[] = {
+#define COUNT(scope, name, def, min, max, help) \
+    {#name, OPTION_COUNT, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define DURATION(scope, name, def, min, max, help) \
+    {#name, OPTION_DURATION, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define FLAG(scope, name, def, min, max, help) \
+    {#name, OPTION_FLAG, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define CHOICE(scope, name, def, min, max, help) \
+    {#name, OPTION_CHOICE, {OFFSETS_##scope(name)}, def, NULL, min, max, name##_choices, help},
+#define TEXT(scope, name, def, min, max, help) \
+    {#name, OPTION_TEXT, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
+#define MODE(scope, name, def, min, max, help) \
+    {#name, OPTION_MODE, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#include "conf/options.def"
+};
+/* clang-format on */
+
+#define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
+
+const struct option *option_table(size_t *count)
+{
+    *count = TABLE_COUNT;
+    return table;
+}
+
+const struct option *option_find(const char *name)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    }
+    return NULL;
+}
+
+void option_set_defaults(enum option_where where, void *base)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (option_allowed(&table[i], where))
+            option_reset(&table[i], where, base);
+    }
+}
+
+/* The edit distance (Levenshtein) between two names; one beyond NAME_MAX_LEN is cut to it. */
+#define NAME_MAX_LEN 63
+
+static unsigned edit_distance(const char *a, const char *b)
+{
+    unsigned row[NAME_MAX_LEN + 1];
+    size_t la = strnlen(a, NAME_MAX_LEN), lb = strnlen(b, NAME_MAX_LEN);
+
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; i <= la; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned best = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[lb];
+}
+
+const char *option_nearest(enum option_where where, const char *const *more, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned least = UINT_MAX;
+
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        unsigned distance = edit_distance(name, table[i].name);
+
+        if (where != WHERE_COUNT && option_allowed(&table[i], where) && distance < least) {
+            least = distance;
+            nearest = table[i].name;
+        }
+    }
+    for (; more != NULL && *more != NULL; more++) {
+        unsigned distance = edit_distance(name, *more);
+
+        if (distance < least) {
+            least = distance;
+            nearest = *more;
+        }
+    }
+    return nearest;
+}

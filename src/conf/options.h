@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options of options.def as a table. Pure. */
+#ifndef PENSTOCK_CONF_OPTIONS_H
+#define PENSTOCK_CONF_OPTIONS_H
+
+#include "base/arena.h"
+#include "conf/conf.h"
+#include "conf/node.h"
+
+enum option_type {
+    OPTION_COUNT,
+    OPTION_DURATION,
+    OPTION_FLAG,
+    OPTION_CHOICE,
+    OPTION_TEXT,
+    OPTION_MODE,
+};
+
+/* Where an option can stand. */
+enum option_where {
+    IN_DAEMON, /* sets a struct conf_daemon */
+    IN_RULE,   /* a rule, or `defaults`: sets a struct conf_options */
+    IN_LISTEN, /* one listen address: sets a struct conf_listen */
+    WHERE_COUNT,
+};
+
+struct option_choice {
+    const char *word; /* NULL ends a list */
+    int value;
+};
+
+#define OPTION_NOWHERE ((size_t)-1)
+
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset[WHERE_COUNT]; /* of the member; OPTION_NOWHERE where the option can't stand */
+    int64_t value;              /* the default, for all types but OPTION_TEXT */
+    const char *text;           /* the default of an OPTION_TEXT */
+    int64_t min, max;
+    const struct option_choice *choices;
+    const char *help;
+};
+
+/* All options, in the order of options.def. */
+const struct option *option_table(size_t *count);
+
+/* The option of that name, or NULL. */
+const struct option *option_find(const char *name);
+
+static inline bool option_allowed(const struct option *o, enum option_where where)
+{
+    return o->offset[where] != OPTION_NOWHERE;
+}
+
+/* Of the names allowed in `where` (WHERE_COUNT: no option is), and of `more` (NULL ends it; NULL
+ * for none), the one that is the fewest edits away from `name`. */
+const char *option_nearest(enum option_where where, const char *const *more, const char *name);
+
+/* Give every option allowed in `where` its default. `base` is the struct named there. */
+void option_set_defaults(enum option_where where, void *base);
+
+/* Give the option alone its default. */
+void option_reset(const struct option *o, enum option_where where, void *base);
+
+/*
+ * Set the option from a value of the config. Returns NULL, or what is wrong and what is allowed (in
+ * the arena) and leaves it alone.
+ */
+const char *option_set(const struct option *o, enum option_where where, void *base,
+                       const struct conf_node *value, struct arena *arena);
+
+/* Print the option's value as the config language writes it. False when it is unset (a TEXT). */
+bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out);
+
+/* Print `text` as a string of the config language, quoted. */
+void option_print_text(const char *text, FILE *out);
+
+/* Write which values are allowed ("1 to 127", "drop, reset, wait"); as snprintf(3). */
+int option_print_allowed(const struct option *o, char *out, size_t size);
+
+#endif

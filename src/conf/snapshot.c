@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The snapshot's life, and what follows from it alone. */
+#include "config.h"
+
+#include "base/arena.h"
+#include "conf/conf.h"
+
+struct conf *conf_ref(struct conf *conf)
+{
+    conf->refs++;
+    return conf;
+}
+
+void conf_unref(struct conf *conf)
+{
+    if (conf != NULL && --conf->refs == 0)
+        arena_free(conf->arena); /* the snapshot itself is in there too */
+}
+
+/* A rule's sessions are bounded by its own limit and by those of its addresses together. */
+static uint64_t sessions_promised(const struct conf_rule *rule)
+{
+    uint64_t sum = 0, limit = rule->options.max_connections;
+
+    for (size_t i = 0; i < rule->listen_count && sum < limit; i++)
+        sum += rule->listens[i].max_connections;
+    return sum < limit ? sum : limit;
+}
+
+uint64_t conf_descriptors_promised(const struct conf *conf)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < conf->rule_count; i++)
+        sum += 2 * sessions_promised(&conf->rules[i]) + conf->rules[i].listen_count;
+    return sum;
+}
