@@ -1,11 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Run by systemd.test.sh inside the throw-away system, as root: /stage holds what make install made.
+# Run by systemd.test inside the throw-away system, as root: /stage holds what make install made.
 set -u
 passed=0 failed=0
 unit=penstockd.service
-conf=/etc/penstock/penstock.conf
+unit_file=$(find /stage -name $unit | head -n 1)
+unit_file=${unit_file#/stage}
+socket_file=$(find /stage -name penstockd.socket | head -n 1)
+socket_file=${socket_file#/stage}
+conf=$(sed -n 's/^ExecStart=.* --config //p' "/stage$unit_file")
 
 # --- helpers --------------------------------------------------------------------------------
 
@@ -30,6 +34,7 @@ expect() {
 }
 
 show() { systemctl show -P "$1" "${2:-$unit}"; }
+# shellcheck disable=SC2053
 is() { [[ $(show "$1") == $2 ]]; }
 main_pid() { show MainPID; }
 status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$(main_pid)/status"; }
@@ -48,9 +53,9 @@ echo_through() {
 works() { [ "$(echo_through "$1" hello)" = hello ]; }
 refused() { ! (exec {s}<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
 
-write_conf() { cat > $conf; }
+write_conf() { cat > "$conf"; }
 
-# A new start with a clean journal cursor; what went before is over.
+# A new start, whatever went before.
 restart() {
     systemctl reset-failed $unit 2> /dev/null
     systemctl restart $unit
@@ -71,10 +76,10 @@ run() {
 unit_file_is_clean_and_hardened() {
     local out
     # systemd-analyze exits with 0 also after "Unknown key name": what it prints counts.
-    out=$(systemd-analyze verify --man=no $unit penstockd.socket 2>&1)
+    out=$(systemd-analyze verify --man=no $unit "$socket_file" 2>&1)
     expect "systemd-analyze verify" "$out" '' || return 1
     systemd-analyze security --offline=true --threshold=15 --no-pager \
-        /usr/lib/systemd/system/$unit > /tmp/security || {
+        "$unit_file" > /tmp/security || {
         tail -n 1 /tmp/security
         return 1
     }
@@ -230,7 +235,7 @@ CONF
 }
 
 syslog_lines_arrive() {
-    sed -i 's/"stderr"/"syslog"/' $conf
+    sed -i 's/"stderr"/"syslog"/' "$conf"
     restart && works 80 || return 1
     await eval "journal -o json _TRANSPORT=syslog PRIORITY=6 SYSLOG_IDENTIFIER=penstockd \
         SYSLOG_FACILITY=3 | grep -q '\"MESSAGE\":\"rule=err id=1 '"
@@ -250,7 +255,7 @@ CONF
     for name in first second; do
         sed -e "s/^ListenStream=.*/ListenStream=127.0.0.1:$port/" \
             -e "s/^FileDescriptorName=.*/FileDescriptorName=$name\nService=$unit/" \
-            /usr/lib/systemd/system/penstockd.socket > /run/systemd/system/penstock-$name.socket
+            "$socket_file" > /run/systemd/system/penstock-$name.socket
         port=$((port + 1))
     done
     systemctl daemon-reload
@@ -277,7 +282,11 @@ enabled_service_comes_with_the_boot_target() {
 # --- all of it ------------------------------------------------------------------------------
 
 cp -a /stage/. / || exit 125
-mkdir -p ${conf%/*}
+mkdir -p "${conf%/*}"
+case $unit_file in
+/usr/lib/* | /usr/local/lib/* | /etc/*) ;;
+*) ln -s "$unit_file" /usr/lib/systemd/system/ ;; # an unusual prefix
+esac
 ldconfig
 systemctl daemon-reload
 systemd-run -q --unit=echo socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
