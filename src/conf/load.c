@@ -136,7 +136,7 @@ static struct conf_node *parse_piece(struct reading *r, char *text, const struct
     struct conf_node *group = NULL;
 
     text[piece->end] = '\0';
-    if (!piece->duplicate)
+    if (!piece->spoilt)
         group = parse(r, text + piece->start);
     text[piece->end] = behind;
     for (char *p = text + piece->start; p < text + piece->end; p++) {
@@ -181,7 +181,7 @@ static void read_text(struct loading *l, struct conf_tree *tree, char *text, siz
 
     split_text(&split, tree->path, text, len, l->errors);
     tree->rules = parse_rules(l, tree->path, text, &split);
-    if (!split.broken && !split.duplicate)
+    if (!split.broken && !split.spoilt)
         tree->root = parse(&r, text);
     if (split.no_memory)
         l->no_memory = true;

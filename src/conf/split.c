@@ -64,11 +64,40 @@ static void begin_piece(struct splitter *s, const struct token *t)
     s->complete = false;
 }
 
-/* Text is in a list when the innermost bracket is one; adjacent strings are one text. */
-static void note_element(struct splitter *s, const struct token *t)
+/* What has been reported is not given to libconfig, which would report it again, and worse. */
+static void spoil(struct splitter *s)
 {
-    if (s->piece == NULL || s->text[s->open[s->depth - 1].start] == '{' ||
-        s->before[0].type == TOKEN_STRING)
+    if (s->piece != NULL)
+        s->piece->spoilt = true;
+    else
+        s->split->spoilt = true;
+}
+
+static bool in_list(const struct splitter *s)
+{
+    return s->depth > 0 && s->text[s->open[s->depth - 1].start] != '{';
+}
+
+/* A text is a value, or goes on with the text before it. libconfig forgets to free one that
+ * stands where none can. */
+static bool check_text(struct splitter *s, const struct token *t)
+{
+    enum token_type before = s->before[0].type;
+
+    if (before == TOKEN_EQUALS || before == TOKEN_STRING ||
+        (in_list(s) && (before == TOKEN_OPEN || before == TOKEN_SEPARATOR)))
+        return true;
+    conf_errors_add(s->errors, place(s, t->line),
+                    "syntax error, a text in quotes stands where none can, allowed: NAME = "
+                    "\"TEXT\";");
+    spoil(s);
+    return false;
+}
+
+/* Adjacent strings are one text. */
+static void note_text(struct splitter *s, const struct token *t)
+{
+    if (!check_text(s, t) || s->piece == NULL || !in_list(s) || s->before[0].type == TOKEN_STRING)
         return;
     unsigned *elements =
         grow(s->split->elements, s->split->element_count, sizeof(*s->split->elements));
@@ -85,8 +114,7 @@ static void note_name(struct splitter *s, const struct token *t)
 {
     struct name new = {s->text + t->start, t->end - t->start, t->line, s->depth};
 
-    if (s->before[0].type == TOKEN_EQUALS || (s->in_rules && s->depth == 1) ||
-        (s->depth > 0 && s->text[s->open[s->depth - 1].start] != '{'))
+    if (s->before[0].type == TOKEN_EQUALS || (s->in_rules && s->depth == 1) || in_list(s))
         return;
     for (size_t i = s->name_count; i > 0 && s->names[i - 1].depth == s->depth; i--) {
         const struct name *old = &s->names[i - 1];
@@ -95,10 +123,7 @@ static void note_name(struct splitter *s, const struct token *t)
             continue;
         conf_errors_add(s->errors, place(s, t->line), "\"%.*s\" is set twice, first on line %u",
                         (int)new.len, new.text, old->line);
-        if (s->piece != NULL)
-            s->piece->duplicate = true;
-        else
-            s->split->duplicate = true;
+        spoil(s);
         return;
     }
     if (s->name_count < NAMES_MAX)
@@ -219,7 +244,7 @@ static bool take(struct splitter *s, const struct token *t)
         note_name(s, t);
         return true;
     case TOKEN_STRING:
-        note_element(s, t);
+        note_text(s, t);
         return true;
     case TOKEN_NUMBER:
         if (t->too_large)

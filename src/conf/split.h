@@ -15,7 +15,7 @@ struct split_piece {
     size_t start, end;    /* in the text */
     unsigned line;        /* of its first byte */
     size_t first_element; /* its first in split.elements */
-    bool duplicate;       /* it has a name twice, which has been reported */
+    bool spoilt;          /* an error in it has been reported: libconfig is not to see it */
 };
 
 struct split {
@@ -26,7 +26,7 @@ struct split {
     size_t element_count;
     bool broken; /* what follows the pieces makes no sense and has been reported */
     bool no_memory;
-    bool duplicate; /* outside the pieces */
+    bool spoilt; /* what is outside the pieces, likewise */
 };
 
 /*

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configs: each is refused with a reason, or accepted, and then its dump is accepted and the same.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "conf/load.h"
+#include "fuzz.h"
+
+static char *dump(const struct conf *conf)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    PROMISE(out != NULL);
+    conf_dump(conf, out);
+    PROMISE(fclose(out) == 0);
+    return text;
+}
+
+static void check_rules(const struct conf *conf)
+{
+    PROMISE(conf->rule_count > 0);
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        const struct conf_rule *rule = &conf->rules[i];
+
+        PROMISE(rule->conf == conf && rule->listen_count > 0 && rule->upstream_text != NULL);
+        PROMISE(rule->options.max_connections > 0);
+        for (size_t j = 0; j < rule->listen_count; j++)
+            PROMISE(rule->listens[j].text != NULL && rule->listens[j].max_connections > 0);
+    }
+    PROMISE(conf_descriptors_promised(conf) > 0);
+}
+
+static void check_dump(const struct conf *conf)
+{
+    char *one = dump(conf);
+    struct conf_errors errors;
+    struct conf *again = conf_load_text("dump.conf", one, strlen(one), &errors);
+
+    if (again == NULL) {
+        conf_errors_print(&errors, stderr);
+        fputs(one, stderr);
+    }
+    PROMISE(again != NULL && errors.count == 0);
+    char *two = dump(again);
+    PROMISE(strcmp(one, two) == 0);
+    conf_errors_free(&errors);
+    conf_unref(again);
+    free(one);
+    free(two);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct conf_errors errors;
+    struct conf *conf = conf_load_text("fuzz.conf", (const char *)data, size, &errors);
+
+    PROMISE((conf == NULL) == (errors.fatal > 0));
+    for (size_t i = 0; i < errors.count; i++)
+        PROMISE(errors.list[i].text[0] != '\0' && errors.list[i].at.line <= size + 1);
+    if (conf != NULL) {
+        check_rules(conf);
+        check_dump(conf);
+        conf_unref(conf);
+    }
+    conf_errors_free(&errors);
+    return 0;
+}
