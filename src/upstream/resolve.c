@@ -27,7 +27,7 @@ struct resolver {
     struct list by_use;  /* the same, the least recently asked for first */
 };
 
-/* A question to dns.c. It outlives its place in `name` when a newer one replaces it. */
+/* A question to dns.c. When the servers change, another is asked and this one goes on unheard. */
 struct lookup {
     struct name *name;
     struct list link; /* in name->lookups */
@@ -37,15 +37,16 @@ struct lookup {
 struct name {
     struct resolver *resolver;
     struct list by_use;
-    struct list waiting; /* struct resolve_request */
-    struct list lookups; /* under way; the last is the one that counts */
-    struct timer stale;  /* set while requests wait and an old answer could serve them */
-    int64_t asked;       /* all times: loop_now() */
-    int64_t until;       /* up to here the answer needs no new question */
-    int64_t good_until;  /* the same of the last answer with addresses */
-    int64_t failed;      /* when the servers failed last; meaningful with `failing` */
-    bool failing;        /* the last question got no answer */
-    const char *why;     /* why there are no addresses */
+    struct list waiting;    /* struct resolve_request */
+    struct list lookups;    /* under way */
+    struct lookup *current; /* the one of them whose answer counts, or NULL */
+    struct timer stale;     /* set while requests wait and an old answer could serve them */
+    int64_t asked;          /* all times: loop_now() */
+    int64_t until;          /* up to here the answer needs no new question */
+    int64_t good_until;     /* the same of the last answer with addresses */
+    int64_t failed;         /* when the servers failed last; meaningful with `failing` */
+    bool failing;           /* the last question got no answer */
+    const char *why;        /* why there are no addresses */
     size_t count;
     struct addr addrs[RESOLVE_MAX];
     char text[];
@@ -145,12 +146,13 @@ static void lookup_done(void *arg, const struct dns_answer *answer)
 {
     struct lookup *lookup = arg;
     struct name *n = lookup->name;
-    bool counts = n->lookups.prev == &lookup->link;
+    bool counts = n->current == lookup;
 
     list_remove(&lookup->link);
     free(lookup);
     if (!counts)
         return; /* asked anew since then, of other servers */
+    n->current = NULL;
     take_answer(n, answer);
     answer_all(n);
 }
@@ -221,13 +223,6 @@ static struct name *use_name(struct resolver *r, const char *text)
     return n;
 }
 
-/* A question under way, asked of the servers that resolv.conf names now. */
-static bool is_asking(const struct name *n, unsigned generation)
-{
-    return !list_empty(&n->lookups) &&
-           container_of(n->lookups.prev, struct lookup, link)->generation == generation;
-}
-
 /* Ask the servers, unless it has been done. The answer may come, and free nothing, within. */
 static void ask(struct name *n)
 {
@@ -235,7 +230,7 @@ static void ask(struct name *n)
     unsigned generation = dns_generation(r->dns);
     struct lookup *lookup;
 
-    if (is_asking(n, generation))
+    if (n->current != NULL && n->current->generation == generation)
         return;
     lookup = malloc(sizeof(*lookup));
     if (lookup == NULL) {
@@ -247,6 +242,7 @@ static void ask(struct name *n)
     }
     *lookup = (struct lookup){.name = n, .generation = generation};
     list_append(&n->lookups, &lookup->link);
+    n->current = lookup;
     dns_ask(r->dns, n->text, lookup_done, lookup);
 }
 
