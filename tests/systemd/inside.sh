@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Run by systemd.test inside the throw-away system, as root: /stage holds what make install made.
+# Run by systemd.test.sh inside the throw-away system, as root: /stage holds what make install made.
 set -u
 passed=0 failed=0
 unit=penstockd.service

@@ -3,7 +3,7 @@
 #
 # The installed service under a real systemd, in a throw-away overlay of this machine.
 #
-#   systemd.test [BUILDDIR]      BUILDDIR: where make was run (default: $top_builddir, or here)
+#   systemd.test.sh [BUILDDIR]      BUILDDIR: where make was run (default: $top_builddir, or here)
 #
 # Prints "ok NAME" or "FAILED NAME" a test and ends with "N passed, N failed". Exit status: 0 all
 # passed, 1 some failed, 77 not possible here (it says why).
