@@ -222,7 +222,7 @@ stopped_journal_stops_nobody() {
     kill -CONT "$journald"
     expect "sessions served meanwhile" "$i" 1500 || return 1
     # The next line says how many did not get through, once journald has caught up.
-    await eval 'works 80; has_line LOST -n 1 || journal -o json | grep -q "\"LOST\":"'
+    await eval 'works 80; journal -o json | grep -q "\"LOST\":"'
 }
 
 stderr_lines_carry_their_level() {
