@@ -149,6 +149,7 @@ static struct verdict side_ended(struct session *s, enum side from)
 {
     struct verdict v = feed(s, half_on(EVENT_FIN_CLIENT, from));
 
+    s->active = loop_now(s->worker->loop); /* half_close_timeout counts from here */
     return v.what == WAIT ? feed(s, half_on(EVENT_SENT_CLIENT, from)) : v;
 }
 

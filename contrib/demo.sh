@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# See penstock at work: install what is needed (Debian packages), build, start a web server as the upstream and
+# penstockd with a config of three lines before it, and send a request through.
+#
+#   contrib/demo.sh          stays, until Ctrl-C
+#   contrib/demo.sh --once   shows it and exits
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/contrib/packages.sh"
+dir=${BUILD_DIR:-$top/build/demo}
+once=
+case ${1-} in
+'') ;;
+--once) once=yes ;;
+*)
+    sed -n '3,8s/^# \{0,1\}//p' "$0"
+    exit 64
+    ;;
+esac
+
+# shellcheck disable=SC2086
+install_packages $PACKAGES_BUILD $PACKAGES_DEMO
+say "building in $dir"
+build "$dir" > "$dir.log" 2>&1 || {
+    tail -n 40 "$dir.log"
+    exit 1
+}
+
+work=$(mktemp -d)
+upstream= daemon=
+cleanup() {
+    trap '' INT TERM
+    [ -z "$daemon" ] || kill "$daemon" 2> /dev/null || :
+    [ -z "$daemon" ] || wait "$daemon" 2> /dev/null || :
+    [ -z "$upstream" ] || kill "$upstream" 2> /dev/null || :
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Two free ports of the loopback address.
+ports=$(python3 -c '
+import socket
+both = [socket.socket() for _ in range(2)]
+for s in both: s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in both))')
+listen=${ports% *} behind=${ports#* }
+
+mkdir "$work/www"
+echo "Hello from the upstream." > "$work/www/index.html"
+python3 -m http.server --bind 127.0.0.1 --directory "$work/www" "$behind" > "$work/upstream.log" 2>&1 &
+upstream=$!
+
+cat > "$work/penstock.conf" << CONF
+rules = {
+  web = { listen = "127.0.0.1:$listen"; upstream = "127.0.0.1:$behind"; };
+};
+CONF
+say "the config, three lines"
+cat "$work/penstock.conf"
+say "penstockd --config penstock.conf"
+"$dir/penstockd" --config "$work/penstock.conf" 2> "$work/penstockd.log" &
+daemon=$!
+
+request() { curl --silent --show-error --fail --max-time 10 "http://127.0.0.1:$listen/"; }
+
+# Both are up when a request goes through.
+tries=0
+until request > "$work/answer" 2> "$work/error"; do
+    tries=$((tries + 1))
+    if [ $tries -ge 100 ] || ! kill -0 "$daemon" 2> /dev/null; then
+        cat "$work/error" "$work/penstockd.log" "$work/upstream.log"
+        exit 1
+    fi
+    sleep 0.1
+done
+say "curl http://127.0.0.1:$listen/"
+cat "$work/answer"
+say "the line it left in the log"
+until grep -q ' end=done ' "$work/penstockd.log"; do
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || exit 1
+    sleep 0.1
+done
+grep ' end=done ' "$work/penstockd.log" | tail -n 1
+if [ -n "$once" ]; then
+    say "done"
+    exit 0
+fi
+say "it goes on: try http://127.0.0.1:$listen/ yourself; Ctrl-C ends it. New log lines:"
+tail -n 0 -f "$work/penstockd.log" --pid="$daemon"
