@@ -97,6 +97,11 @@ def isolate():
         libc_call("unshare", CLONE_NEWNET)
     except OSError:
         return False
+    try:
+        with open("/proc/sys/net/ipv4/tcp_rmem", "w") as f:
+            f.write("4096 131072 6291456")  # the kernel's own default: scripts count on its size
+    except OSError:
+        pass
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         name = b"lo".ljust(16, b"\0")
         flags = struct.unpack("16xh", fcntl.ioctl(s, 0x8913, name + bytes(2))[:18])[0]

@@ -16,11 +16,11 @@ def target(upstream):
     return "127.0.0.1:%d" % upstream.getsockname()[1]
 
 
-def exchange(t, d, address, upstream, **line):
+def exchange(t, d, address, target_socket, **line):
     """A whole session: hello, a late answer, a line in the log."""
     before = len(d.sessions(end="done"))
     client = t.connect(address)
-    other = upstream.accept()[0]
+    other = target_socket.accept()[0]
     other.settimeout(harness.DEADLINE)
     client.sendall(b"hello")
     client.shutdown(socket.SHUT_WR)

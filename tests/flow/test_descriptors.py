@@ -91,9 +91,12 @@ def starve(t, d, echo, addresses, lack):
     """Clients come until no more is served; then penstock must be idle, quiet and recover."""
     clients = []
     for i in range(60):
-        s = t.connect(addresses[i % len(addresses)])
-        s.setblocking(False)
-        s.send(b"%c" % (65 + i % 26))
+        try:
+            s = t.connect(addresses[i % len(addresses)])
+            s.setblocking(False)
+            s.send(b"%c" % (65 + i % 26))
+        except (ConnectionResetError, BrokenPipeError):
+            continue  # turned away at once
         clients.append((s, b"%c" % (65 + i % 26)))
     lack()
     settled = [echo.total, time.monotonic()]
@@ -104,7 +107,7 @@ def starve(t, d, echo, addresses, lack):
             settled[:] = [echo.total, time.monotonic()]
         return time.monotonic() - settled[1] > 0.3
     wait_for(stands, "the number of sessions to settle")
-    check(0 < echo.total < len(clients), "%d of %d clients were served" % (echo.total, len(clients)))
+    check(0 < echo.total < 60, "%d of 60 clients were served" % echo.total)
 
     cpu, lines, begin = d.cpu_seconds(), len(d.lines()), time.monotonic()
     while time.monotonic() - begin < 1.0:
@@ -263,7 +266,7 @@ def high_descriptors(t):
     # Numbers that become free in the middle are used again.
     for i in range(400, 700):
         clients[i].close()
-    d.wait_sessions(300, end="done")
+    wait_for(lambda: echo.turn() or len(d.sessions(end="done")) == 300, "300 sessions to end")
     port = clients[0].getpeername()
     for i in range(400, 700):
         clients[i] = t.connect(port)

@@ -62,6 +62,7 @@ class Upstream:
         """Until as many are live."""
         def reached():
             self.accept_all()
+            self.drop_ended()
             if len(self.live) == count:
                 return True
             select.select([self.socket, *self.live], [], [], 0.05)
@@ -179,7 +180,10 @@ def two_limits(t):
 
     def try_one(port):
         """A session (client, upstream), or None when it was reset."""
-        c = t.connect(("127.0.0.1", port))
+        try:
+            c = t.connect(("127.0.0.1", port))
+        except ConnectionResetError:
+            return None
         found = select.select([c, upstream], [], [], harness.DEADLINE)[0]
         check(found, "neither served nor turned away")
         if upstream in found:

@@ -51,14 +51,14 @@ script("a long request after the upstream's FIN",
        OPEN + "u:send(go) u:FIN c:expect(go) c:expect-FIN c:send(5M) u:expect(5M) c:FIN u:expect-FIN "
        "end=done in=5242880 out=2", ("4-4", "u-u"))
 script("both ways at once, and backpressure in both",
-       OPEN + "c:pause u:pause c:send(16M) u:send(16M) c:stuck u:stuck c:resume u:resume c:expect-all "
-       "u:expect-all " + DONE + "end=done in=16777216 out=16777216", ANY)
+       OPEN + "c:pause u:pause c:send(32M) u:send(32M) c:stuck u:stuck c:resume u:resume c:expect-all "
+       "u:expect-all " + DONE + "end=done in=33554432 out=33554432", ANY)
 script("one direction stopped, the other goes on",
-       OPEN + "u:pause c:send(16M) c:stuck u:send(5M) c:expect(5M) u:resume u:expect-all " + DONE +
-       "end=done in=16777216 out=5242880", ("4-4", "u-u"))
+       OPEN + "u:pause c:send(32M) c:stuck u:send(5M) c:expect(5M) u:resume u:expect-all " + DONE +
+       "end=done in=33554432 out=5242880", ("4-4", "u-u"))
 script("FIN of one direction passes while the other is stopped",
-       OPEN + "c:pause u:send(16M) u:stuck c:send(req) u:expect(req) c:FIN u:expect-FIN c:resume "
-       "c:expect-all u:FIN c:expect-FIN end=done in=3 out=16777216", ("4-4", "u-u"))
+       OPEN + "c:pause u:send(32M) u:stuck c:send(req) u:expect(req) c:FIN u:expect-FIN c:resume "
+       "c:expect-all u:FIN c:expect-FIN end=done in=3 out=33554432", ("4-4", "u-u"))
 script("bulk, then chat, then bulk again",
        OPEN + "c:send(8M) u:expect(8M) c:send(a) u:expect(a) u:send(b) c:expect(b) c:send(c) u:expect(c) "
        "c:send(8M) u:expect(8M) " + DONE + "end=done in=16777218 out=1")
