@@ -31,8 +31,8 @@ static inline const uint8_t *buf_bytes(const struct buf *b)
     return b->data + b->start;
 }
 
-/* Put a copy of `size` bytes into an empty buf. Returns 0, -EINVAL (not empty, or size over BUF_MAX)
- * or -ENOMEM, and then it is as it was. */
+/* Put a copy of `size` bytes into an empty buf. Returns 0, -EINVAL (not empty, or size over
+ * BUF_MAX) or -ENOMEM, and then it is as it was. */
 int buf_fill(struct buf *b, const void *bytes, size_t size);
 
 /* Forget the first `size` bytes (at most buf_size()); with the last one the memory is freed. */

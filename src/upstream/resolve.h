@@ -23,8 +23,8 @@ struct resolve_request;
 
 /*
  * How a lookup ended: `count` addresses (their port is 0) in the order to try them (RFC 6724), or 0
- * and `why` (static text, such as "no such name"). `addrs` is borrowed for the call. May be called from
- * within resolve_start().
+ * and `why` (static text, such as "no such name"). `addrs` is borrowed for the call. May be called
+ * from within resolve_start().
  */
 typedef void resolve_fn(struct resolve_request *request, const struct addr *addrs, size_t count,
                         const char *why);
