@@ -11,6 +11,11 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
+/* Later c-ares has a cache of its own, which would keep "no such name" too long; older has none. */
+#ifndef ARES_OPT_QUERY_CACHE
+#define ARES_OPT_QUERY_CACHE 0
+#endif
+
 /* What tells one resolv.conf from the next; all zero when there is none. */
 struct stamp {
     dev_t device;
@@ -190,7 +195,8 @@ static struct channel *channel_new(struct dns *dns)
 {
     struct channel *c = calloc(1, sizeof(*c));
     struct ares_options options = {.sock_state_cb = socket_changed, .sock_state_cb_data = c};
-    int mask = ARES_OPT_SOCK_STATE_CB | set_times(&options);
+    /* The cache's longest TTL stays at 0: it is off. */
+    int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_QUERY_CACHE | set_times(&options);
 
     if (c == NULL)
         return NULL;
