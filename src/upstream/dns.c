@@ -11,11 +11,6 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
-/* Later c-ares has a cache of its own, which would keep "no such name" too long; older has none. */
-#ifndef ARES_OPT_QUERY_CACHE
-#define ARES_OPT_QUERY_CACHE 0
-#endif
-
 /* What tells one resolv.conf from the next; all zero when there is none. */
 struct stamp {
     dev_t device;
@@ -195,7 +190,7 @@ static struct channel *channel_new(struct dns *dns)
 {
     struct channel *c = calloc(1, sizeof(*c));
     struct ares_options options = {.sock_state_cb = socket_changed, .sock_state_cb_data = c};
-    /* The cache's longest TTL stays at 0: it is off. */
+    /* Its own cache would keep "no such name" too long: a longest TTL of 0 turns it off. */
     int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_QUERY_CACHE | set_times(&options);
 
     if (c == NULL)
