@@ -2,6 +2,7 @@
 /* The snapshot in the config language, and the options in the manual's. */
 #include "config.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "conf/options.h"
@@ -135,8 +136,9 @@ void conf_print_options(FILE *out)
         char allowed[256];
 
         option_print_allowed(&table[i], allowed, sizeof(allowed));
-        fprintf(out, ".TP\n.BR %s \" (%s)\"\n%s.\nAllowed: %s. Default: ", table[i].name,
-                scope_words(&table[i]), table[i].help, allowed);
+        fprintf(out, ".TP\n.BR %s \" (%s)\"\n%c%s.\nAllowed: %s. Default: ", table[i].name,
+                scope_words(&table[i]), toupper((unsigned char)table[i].help[0]), table[i].help + 1,
+                allowed);
         print_default(&table[i], out);
         fputs(".\n", out);
     }
