@@ -36,12 +36,13 @@ if ! make -s -C "$build" install DESTDIR="$stage/root" > "$stage/log/install" 2>
 fi
 
 "$here/run-under-systemd.sh" --bind "$stage/root:/stage:ro" --bind "$here:/tests:ro" \
-    --journal "$stage/log/journal" --timeout 280 --chdir / -- /bin/bash /tests/inside.sh
-status=$?
-if [ $status -ne 0 ]; then
+    --journal "$stage/log/journal" --timeout 280 --chdir / -- /bin/bash /tests/inside.sh |
+    tee "$stage/log/output"
+status=${PIPESTATUS[0]}
+if [ "$status" -ne 0 ]; then
     echo "--- the last of the journal"
     tail -n 60 "$stage/log/journal"
-    # The last line is the count also when the tests did not come to their end.
-    [ $status -eq 1 ] || echo "0 passed, 1 failed"
+    # The last line is the count, also when the tests did not come to their end.
+    tail -n 1 "$stage/log/output" | grep -E '^[0-9]+ passed, ' || echo "0 passed, 1 failed"
 fi
-exit $status
+exit "$status"
