@@ -80,6 +80,7 @@ int main(int argc, char **argv)
     struct options o = options_parse(argc, argv);
     int status = EXIT_SUCCESS;
 
+    fds_open_standard();
     switch (o.job) {
     case JOB_RUN:
         return run(o.config);

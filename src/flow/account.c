@@ -27,10 +27,12 @@ const char *end_word(enum end end)
 /* What the end alone doesn't tell. A plain reset is told by it. */
 static const char *error_text(const struct session *s, enum end end)
 {
+    if (s->why)
+        return s->why;
     switch (end) {
     case END_CLIENT_RESET:
     case END_UPSTREAM_RESET:
-        return s->error == 0 || s->error == ECONNRESET || s->error == EPIPE ? NULL
+        return s->error == ECONNRESET || s->error == EPIPE || s->error == 0 ? NULL
                                                                             : strerror(s->error);
     case END_CONNECT_FAILED:
     case END_NO_DESCRIPTORS:

@@ -162,8 +162,7 @@ static struct verdict resolved(struct session *s, const struct addr *addrs, size
                                const char *why)
 {
     if (count == 0) {
-        log_message(s->worker->log, LEVEL_DEBUG, "rule %s: %s: %s", s->rule->conf->name,
-                    s->rule->conf->upstream_name, why);
+        s->why = why;
         return failed(s, END_RESOLVE_FAILED, 0);
     }
     if (set_addresses(s, addrs, count))
@@ -236,8 +235,12 @@ struct verdict dial_timer(struct session *s)
 {
     struct dial *d = s->dial;
 
-    if (left(s, d->deadline) <= 0 || d->count == 0)
-        return failed(s, d->count == 0 ? END_RESOLVE_FAILED : END_CONNECT_TIMEOUT, ETIMEDOUT);
+    if (d->count == 0) {
+        s->why = "no answer within connect_timeout";
+        return failed(s, END_RESOLVE_FAILED, 0);
+    }
+    if (left(s, d->deadline) <= 0)
+        return failed(s, END_CONNECT_TIMEOUT, ETIMEDOUT);
     if (s->fd[UPSTREAM] >= 0) {
         note_failure(s, ETIMEDOUT);
         drop_attempt(s);

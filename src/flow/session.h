@@ -65,7 +65,8 @@ struct session {
     int64_t active;      /* when a byte last moved */
     uint32_t connect_ms; /* from accept until the upstream was connected */
     uint32_t unsent;     /* while settling: what the send queue held when last asked */
-    int32_t error;       /* errno of the reset, when it was no plain reset; for the log */
+    const char *why; /* static text that says more than the end does, for the log; or NULL ... */
+    int32_t error;   /* ... and the errno that does; or 0 */
     struct half half;
     uint8_t stage;    /* enum stage */
     uint8_t half_end; /* in RELAY: why it will end once it has been flushed (enum end) */

@@ -19,6 +19,10 @@ struct fds {
     unsigned room; /* how many may be booked at a time */
 };
 
+/* Open /dev/null in place of each of the descriptors 0 to 2 that is closed, so that no socket gets
+ * such a number, and is written to as standard error. */
+void fds_open_standard(void);
+
 /* Raise the soft RLIMIT_NOFILE to the hard one (getrlimit(2)) and return it. */
 uint64_t fds_raise_limit(void);
 
