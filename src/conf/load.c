@@ -106,6 +106,31 @@ static struct conf_node *convert(struct reading *r, const config_setting_t *sett
     return node;
 }
 
+/* The last line of a text that has anything in it: where its end is, for people. */
+static unsigned last_line(const char *text)
+{
+    unsigned line = 1, last = 1;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '\n')
+            line++;
+        else if (*p != ' ')
+            last = line;
+    }
+    return last;
+}
+
+static void add_parse_error(const struct reading *r, const config_t *config, const char *text)
+{
+    unsigned line = (unsigned)config_error_line(config), last = last_line(text);
+    struct conf_place at = {r->path, r->line - 1 + (line < last ? line : last)};
+    const char *error = config_error_text(config);
+
+    if (error == NULL || strcmp(error, "syntax error") == 0)
+        error = "syntax error, allowed: NAME = VALUE; with texts in quotes";
+    conf_errors_add(r->loading->errors, at, "%s", error);
+}
+
 /* Parse a text; its settings become the members of a group, which is NULL after an error. */
 static struct conf_node *parse(struct reading *r, const char *text)
 {
@@ -113,16 +138,10 @@ static struct conf_node *parse(struct reading *r, const char *text)
     config_t config;
 
     config_init(&config);
-    if (config_read_string(&config, text) == CONFIG_TRUE) {
+    if (config_read_string(&config, text) == CONFIG_TRUE)
         root = convert(r, config_root_setting(&config));
-    } else {
-        struct conf_place at = {r->path, r->line - 1 + (unsigned)config_error_line(&config)};
-        const char *error = config_error_text(&config);
-
-        if (error == NULL || strcmp(error, "syntax error") == 0)
-            error = "syntax error, allowed: NAME = VALUE; with texts in quotes";
-        conf_errors_add(r->loading->errors, at, "%s", error);
-    }
+    else
+        add_parse_error(r, &config, text);
     config_destroy(&config);
     return root;
 }

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/options.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Set one option from a value of the config, and give what was said about it. */
+static const char *set(const char *name, struct conf_options *options, struct conf_node value,
+                       struct arena *arena)
+{
+    const struct option *o = option_find(name);
+
+    ck_assert_ptr_nonnull(o);
+    return option_set(o, IN_RULE, options, &value, arena);
+}
+
+#define NUMBER(n)                                                                                  \
+    {                                                                                              \
+        .type = NODE_NUMBER, .number = (n)                                                         \
+    }
+#define TEXT_NODE(t)                                                                               \
+    {                                                                                              \
+        .type = NODE_TEXT, .text = (t)                                                             \
+    }
+#define FLAG_NODE(f)                                                                               \
+    {                                                                                              \
+        .type = NODE_FLAG, .number = (f)                                                           \
+    }
+
+START_TEST(values_are_stored_in_their_members)
+{
+    struct arena *arena = arena_new();
+    struct conf_options o;
+
+    option_set_defaults(IN_RULE, &o);
+    ck_assert_ptr_null(set("max_connections", &o, (struct conf_node)NUMBER(7), arena));
+    ck_assert_ptr_null(set("idle_timeout", &o, (struct conf_node)TEXT_NODE("5min"), arena));
+    ck_assert_ptr_null(set("connect_timeout", &o, (struct conf_node)NUMBER(3), arena));
+    ck_assert_ptr_null(set("keepalive", &o, (struct conf_node)FLAG_NODE(0), arena));
+    ck_assert_ptr_null(set("on_limit", &o, (struct conf_node)TEXT_NODE("wait"), arena));
+    ck_assert_ptr_null(set("socket_mode", &o, (struct conf_node)TEXT_NODE("0640"), arena));
+    ck_assert_ptr_null(set("socket_owner", &o, (struct conf_node)TEXT_NODE("www-data"), arena));
+    ck_assert_uint_eq(o.max_connections, 7);
+    ck_assert_int_eq(o.idle_timeout, 300000);
+    ck_assert_int_eq(o.connect_timeout, 3000);
+    ck_assert(!o.keepalive);
+    ck_assert_int_eq(o.on_limit, ON_LIMIT_WAIT);
+    ck_assert_uint_eq(o.socket_mode, 0640);
+    ck_assert_str_eq(o.socket_owner, "www-data");
+    arena_free(arena);
+}
+END_TEST
+
+#define DURATION "must be a duration such as \"10s\", or a whole number of seconds, allowed: "
+
+static const struct {
+    const char *name;
+    struct conf_node value;
+    const char *error;
+} wrong[] = {
+    {"max_connections", NUMBER(0), "max_connections = 0 is out of range, allowed: 1 to 1000000"},
+    {"max_connections", NUMBER(-1), "max_connections = -1 is out of range, allowed: 1 to 1000000"},
+    {"max_connections", NUMBER(1000001),
+     "max_connections = 1000001 is out of range, allowed: 1 to 1000000"},
+    {"max_connections", NUMBER(INT64_MAX),
+     "max_connections = 9223372036854775807 is out of range, allowed: 1 to 1000000"},
+    {"max_connections", TEXT_NODE("5"),
+     "max_connections = \"5\": must be a whole number, allowed: 1 to 1000000"},
+    {"max_connections",
+     {.type = NODE_FLOAT},
+     "max_connections = a fraction: must be a whole number, allowed: 1 to 1000000"},
+    {"max_connections",
+     {.type = NODE_LIST},
+     "max_connections = a list: must be a whole number, allowed: 1 to 1000000"},
+    {"max_connections",
+     {.type = NODE_GROUP},
+     "max_connections = a group: must be a whole number, allowed: 1 to 1000000"},
+    {"max_connections", FLAG_NODE(1),
+     "max_connections = true: must be a whole number, allowed: 1 to 1000000"},
+    {"connect_timeout", NUMBER(0),
+     "connect_timeout = 0 is out of range, allowed: \"1ms\" to \"1h\""},
+    {"connect_timeout", TEXT_NODE("off"),
+     "connect_timeout = \"off\" is out of range, allowed: \"1ms\" to \"1h\""},
+    {"connect_timeout", NUMBER(INT64_MAX),
+     "connect_timeout = 9223372036854775807 is out of range, allowed: \"1ms\" to \"1h\""},
+    {"connect_timeout", FLAG_NODE(0), "connect_timeout = false: " DURATION "\"1ms\" to \"1h\""},
+    {"idle_timeout", NUMBER(-5),
+     "idle_timeout = -5 is out of range, allowed: \"1ms\" to \"365d\", or \"off\""},
+    {"idle_timeout", TEXT_NODE(""),
+     "idle_timeout = \"\": it is empty, allowed: a whole number and ms, s, min, h or d (\"250ms\", "
+     "\"10min\")"},
+    {"idle_timeout", TEXT_NODE("5 parsecs"),
+     "idle_timeout = \"5 parsecs\": unknown unit, allowed: a whole number and ms, s, min, h or d "
+     "(\"250ms\", \"10min\")"},
+    {"idle_timeout",
+     {.type = NODE_FLOAT},
+     "idle_timeout = a fraction: " DURATION "\"1ms\" to \"365d\", or \"off\""},
+    {"keepalive", NUMBER(1), "keepalive = 1: must be true or false"},
+    {"keepalive", TEXT_NODE("yes"), "keepalive = \"yes\": must be true or false"},
+    {"on_limit", TEXT_NODE("dorp"),
+     "on_limit = \"dorp\" is unknown, allowed: \"drop\", \"reset\", \"wait\""},
+    {"on_limit", TEXT_NODE(""),
+     "on_limit = \"\" is unknown, allowed: \"drop\", \"reset\", \"wait\""},
+    {"on_limit", NUMBER(1),
+     "on_limit = 1: must be a word in quotes, allowed: \"drop\", \"reset\", \"wait\""},
+    {"socket_mode", NUMBER(660),
+     "socket_mode = 660: must be an octal number in quotes such as \"0660\", allowed: \"0000\" to "
+     "\"0777\""},
+    {"socket_mode", TEXT_NODE("0888"),
+     "socket_mode = \"0888\" is no octal number, allowed: \"0000\" to \"0777\""},
+    {"socket_mode", TEXT_NODE(""), "socket_mode = \"\" is empty, allowed: \"0000\" to \"0777\""},
+    {"socket_mode", TEXT_NODE("1777"),
+     "socket_mode = \"1777\" is out of range, allowed: \"0000\" to \"0777\""},
+    {"socket_mode", TEXT_NODE("77777777777777777777777777777777"),
+     "socket_mode = \"77777777777777777777777777777777\" is out of range, allowed: \"0000\" to "
+     "\"0777\""},
+    {"socket_owner", TEXT_NODE(""), "socket_owner = \"\" is empty, allowed: 1 to 32 characters"},
+    {"socket_owner", TEXT_NODE("a23456789012345678901234567890123"),
+     "socket_owner = \"a23456789012345678901234567890123\" is too long, allowed: 1 to 32 "
+     "characters"},
+    {"socket_owner", NUMBER(0),
+     "socket_owner = 0: must be a text in quotes, allowed: 1 to 32 characters"},
+};
+
+START_TEST(wrong_values_are_refused_and_change_nothing)
+{
+    struct arena *arena = arena_new();
+    struct conf_options o, before;
+
+    memset(&o, 0, sizeof(o));
+    option_set_defaults(IN_RULE, &o);
+    before = o;
+    ck_assert_pstr_eq(set(wrong[_i].name, &o, wrong[_i].value, arena), wrong[_i].error);
+    ck_assert_mem_eq(&o, &before, sizeof(o));
+    arena_free(arena);
+}
+END_TEST
+
+START_TEST(the_nearest_name_is_the_one_meant)
+{
+    static const char *const groups[] = {"daemon", "defaults", "rules", NULL};
+    static const char *const more[] = {"listen", "upstream", NULL};
+
+    ck_assert_str_eq(option_nearest(IN_RULE, more, "max_conections"), "max_connections");
+    ck_assert_str_eq(option_nearest(IN_RULE, more, "listn"), "listen");
+    ck_assert_str_eq(option_nearest(IN_RULE, more, "connect_timout"), "connect_timeout");
+    ck_assert_str_eq(option_nearest(IN_DAEMON, NULL, "logformat"), "log_format");
+    ck_assert_str_eq(option_nearest(IN_LISTEN, NULL, "socketmode"), "socket_mode");
+    ck_assert_str_eq(option_nearest(WHERE_COUNT, groups, "rule"), "rules");
+    ck_assert_ptr_nonnull(option_nearest(IN_RULE, NULL, ""));
+}
+END_TEST
+
+START_TEST(every_default_is_a_value_that_is_allowed)
+{
+    size_t count;
+    const struct option *table = option_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct option *o = &table[i];
+        bool known = o->choices == NULL;
+
+        for (const struct option_choice *c = o->choices; c != NULL && c->word != NULL; c++)
+            known = known || c->value == o->value;
+        ck_assert_msg(known, "%s", o->name);
+        if (o->type == OPTION_COUNT || o->type == OPTION_DURATION || o->type == OPTION_MODE)
+            ck_assert_msg(o->value >= o->min && o->value <= o->max, "%s", o->name);
+        ck_assert_ptr_eq(option_find(o->name), o);
+        ck_assert(option_allowed(o, IN_DAEMON) || option_allowed(o, IN_RULE));
+    }
+}
+END_TEST
+
+/* The whole text of a file, or NULL. */
+static char *read_file(const char *path)
+{
+    FILE *in = fopen(path, "r");
+    char *text = NULL;
+    size_t size = 0;
+
+    if (in == NULL)
+        return NULL;
+    if (getdelim(&text, &size, '\0', in) < 0) {
+        free(text);
+        text = NULL;
+    }
+    fclose(in);
+    return text;
+}
+
+START_TEST(the_manual_has_every_option_s_row_word_for_word)
+{
+    const char *top = getenv("top_srcdir");
+    char *path = NULL, *rows = NULL, *page;
+    size_t len = 0, checked = 0, count;
+    FILE *out = open_memstream(&rows, &len);
+
+    ck_assert_ptr_nonnull(out);
+    conf_print_options(out);
+    fclose(out);
+    ck_assert_int_gt(asprintf(&path, "%s/doc/penstock.conf.5.in", top != NULL ? top : "."), 0);
+    page = read_file(path);
+    ck_assert_msg(page != NULL, "%s can't be read", path);
+
+    for (char *row = rows, *next; row != NULL; row = next) {
+        next = strstr(row + 1, ".TP\n");
+        char *text = next != NULL ? strndup(row, (size_t)(next - row)) : strdup(row);
+
+        ck_assert_msg(strstr(page, text) != NULL, "%s lacks this row, or has an old one:\n%s", path,
+                      text);
+        free(text);
+        checked++;
+    }
+    option_table(&count);
+    ck_assert_uint_eq(checked, count);
+    free(page);
+    free(path);
+    free(rows);
+}
+END_TEST
+
+static char *printed(const char *text)
+{
+    char *out = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&out, &len);
+
+    ck_assert_ptr_nonnull(stream);
+    option_print_text(text, stream);
+    fclose(stream);
+    return out;
+}
+
+START_TEST(texts_are_quoted_for_the_config)
+{
+    static const struct {
+        const char *text, *printed;
+    } texts[] = {
+        {"", "\"\""},
+        {"a b", "\"a b\""},
+        {"\"\\", "\"\\\"\\\\\""},
+        {"\n\x7f", "\"\\x0a\\x7f\""},
+        {"caf\xc3\xa9", "\"caf\xc3\xa9\""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        char *out = printed(texts[i].text);
+
+        ck_assert_str_eq(out, texts[i].printed);
+        free(out);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *tcase = tcase_create("options");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, values_are_stored_in_their_members);
+    tcase_add_loop_test(tcase, wrong_values_are_refused_and_change_nothing, 0,
+                        (int)COUNT_OF(wrong));
+    tcase_add_test(tcase, the_nearest_name_is_the_one_meant);
+    tcase_add_test(tcase, every_default_is_a_value_that_is_allowed);
+    tcase_add_test(tcase, the_manual_has_every_option_s_row_word_for_word);
+    tcase_add_test(tcase, texts_are_quoted_for_the_config);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
