@@ -21,7 +21,10 @@
 #define BULK_WRITE (128 * 1024)
 #define BULK_READ  (1024 * 1024)
 #define STALL_NS   UINT64_C(3000000000)  /* nothing for this long: the proxy is stuck */
-#define OPEN_NS    UINT64_C(10000000000) /* for opening all idle connections */
+#define OPEN_NS    UINT64_C(12000000000) /* for opening all kept connections */
+
+/* Kept connections are opened so many at a time: below the smallest backlog among the peers. */
+#define OPEN_AT_ONCE 4
 
 struct client {
     int fd;
@@ -112,13 +115,12 @@ static int new_socket(int flags)
     return fd;
 }
 
-/* Connects, makes one exchange, and leaves the connection ready for its work. */
-static void open_kept(struct clients *c, struct client *client, unsigned number)
+/* Connects and sends the first request. */
+static void begin_kept(struct clients *c, struct client *client, unsigned number)
 {
     const struct load_options *o = c->options;
     struct timeval limit = {.tv_sec = STALL_NS / 1000000000U};
     int fd = new_socket(0), one = 1;
-    ssize_t n = 0;
 
     client->fd = fd;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -128,29 +130,43 @@ static void open_kept(struct clients *c, struct client *client, unsigned number)
         load_die("connection %u: connect: %s", number, strerror(errno));
     if (send(fd, c->buffer, o->request_size, 0) != (ssize_t)o->request_size)
         load_die("connection %u: send: %s", number, strerror(errno));
+}
+
+/* Waits for the first reply, and leaves the connection ready for its work. */
+static void finish_kept(struct clients *c, struct client *client, unsigned number)
+{
+    const struct load_options *o = c->options;
+    ssize_t n = 0;
+
     for (unsigned got = 0; got < o->reply_size; got += (unsigned)n) {
-        n = recv(fd, c->buffer, o->reply_size - got, 0);
+        n = recv(client->fd, c->buffer, o->reply_size - got, 0);
         if (n == 0)
             load_die("connection %u: closed before the first reply", number);
         if (n == -1)
             load_die("connection %u: first reply: %s", number,
                      errno == EAGAIN ? "none within 3 s" : strerror(errno));
     }
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+    if (fcntl(client->fd, F_SETFL, O_NONBLOCK) == -1)
         load_die("fcntl: %s", strerror(errno));
     watch(c, client, EPOLL_CTL_ADD, !client->idle && o->work == LOAD_UP ? EPOLLOUT : EPOLLIN);
 }
 
-static void open_idle(struct clients *c)
+/* Opens those from `first` to before `end`, a few at a time. */
+static void open_kept(struct clients *c, unsigned first, unsigned end, bool idle)
 {
-    const struct load_options *o = c->options;
     uint64_t start = load_now();
 
-    for (unsigned i = o->conns; i < o->conns + o->idle; i++) {
+    for (unsigned i = first; i < end; i += OPEN_AT_ONCE) {
+        unsigned stop = end - i < OPEN_AT_ONCE ? end : i + OPEN_AT_ONCE;
+
         if (load_now() - start > OPEN_NS)
-            load_die("only %u of %u idle connections were open after 10 s", i - o->conns, o->idle);
-        c->all[i].idle = true;
-        open_kept(c, &c->all[i], i + 1);
+            load_die("only %u of %u connections were open after 12 s", i - first, end - first);
+        for (unsigned j = i; j < stop; j++) {
+            c->all[j].idle = idle;
+            begin_kept(c, &c->all[j], j + 1);
+        }
+        for (unsigned j = i; j < stop; j++)
+            finish_kept(c, &c->all[j], j + 1);
     }
 }
 
@@ -336,11 +352,11 @@ void load_clients(const struct load_options *o, struct load_shared *shared, pid_
     if (!c.all || !c.buffer || c.epoll == -1)
         load_die("out of memory");
     memset(c.buffer, 'c', BULK_WRITE);
-    for (i = 0; i < o->conns && o->work != LOAD_CONN; i++)
-        open_kept(&c, &c.all[i], i + 1);
+    if (o->work != LOAD_CONN)
+        open_kept(&c, 0, o->conns, false);
     if (o->hold)
         hold("base");
-    open_idle(&c);
+    open_kept(&c, o->conns, o->conns + o->idle, true);
     if (o->hold) {
         hold("full");
     } else {
