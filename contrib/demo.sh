@@ -22,6 +22,7 @@ esac
 # shellcheck disable=SC2086
 install_packages $PACKAGES_BUILD $PACKAGES_DEMO
 say "building in $dir"
+mkdir -p "$dir"
 build "$dir" > "$dir.log" 2>&1 || {
     tail -n 40 "$dir.log"
     exit 1
