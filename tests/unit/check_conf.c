@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The config language: what is accepted and what it means; what is refused, by its exact words. */
+/* The config language: what is accepted, what it means, and which files it is read from. */
 #include "config.h"
 
 #include <check.h>
@@ -11,21 +11,7 @@
 #include <unistd.h>
 
 #include "conf/load.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-/* What conf_errors_print() says; the caller frees it. */
-static char *said(const struct conf_errors *errors)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    ck_assert_ptr_nonnull(out);
-    conf_errors_print(errors, out);
-    ck_assert_int_eq(fclose(out), 0);
-    return text;
-}
+#include "conf_words.h"
 
 static char *dumped(const struct conf *conf)
 {
@@ -51,21 +37,6 @@ static struct conf *load(const char *text)
     free(words);
     return conf;
 }
-
-static void expect_errors(const char *text, size_t len, const char *expected)
-{
-    struct conf_errors errors;
-    struct conf *conf = conf_load_text("c", text, len, &errors);
-    char *words = said(&errors);
-
-    ck_assert_str_eq(words, expected);
-    ck_assert_ptr_null(conf);
-    ck_assert_uint_gt(errors.fatal, 0);
-    conf_errors_free(&errors);
-    free(words);
-}
-
-/* --- what is accepted ---------------------------------------------------------------------- */
 
 static const char every_form[] =
     "daemon   = { engine = \"select\"; log_level = \"debug\"; };\n"
@@ -234,196 +205,6 @@ START_TEST(descriptors_are_two_a_session_and_one_a_listener)
 }
 END_TEST
 
-/* --- what is refused ----------------------------------------------------------------------- */
-
-#define RULE_A "a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\"; };"
-
-static const struct {
-    const char *text, *errors;
-} wrong[] = {
-    /* the file as a whole */
-    {"",
-     "c: there is no rule, needed is one at least: rules = { NAME = { listen = \"...\"; upstream "
-     "= \"...\"; }; };\n"},
-    {"rules = {};",
-     "c: there is no rule, needed is one at least: rules = { NAME = { listen = \"...\"; upstream = "
-     "\"...\"; }; };\n"},
-    {"rules = ( );", "c:1: \"rules\" must be a group: rules = { ... };\n"},
-    {"rules = { " RULE_A " };\ndaemon = 5;\ndefaults = \"x\";",
-     "c:2: \"daemon\" must be a group: daemon = { ... };\n"
-     "c:3: \"defaults\" must be a group: defaults = { ... };\n"},
-    {"rule = { " RULE_A " };", "c:1: unknown group \"rule\", the nearest known one is \"rules\"\n"},
-    {"rules = { " RULE_A " };\nengine = \"auto\";",
-     "c:2: \"engine\" stands outside any group, the nearest known one is \"daemon\"\n"},
-
-    /* syntax */
-    {"rules = {\n a = {\n  listen = \"*:80\"\n", "c:2: \"{\" is never closed, \"}\" is missing\n"},
-    {"rules = {\n a = { listen = ( \"*:80\" };\n};",
-     "c:2: \"}\" does not close the \"(\" of line 2, \")\" would\n"},
-    {"rules = { " RULE_A " };\n};", "c:2: \"}\" closes nothing\n"},
-    {"rules = { a = {\n listen = \"*:80;\n upstream = };\n",
-     "c:2: the string that begins here is never closed, \" is missing\n"},
-    {"/* " RULE_A "\n", "c:1: the comment that begins here is never closed, */ is missing\n"},
-    {"rules = {\n a = { listen \"*:80\"; };\n b = { upstream = ; };\n c = 7 };",
-     "c:2: syntax error, a text in quotes stands where none can, allowed: NAME = \"TEXT\";\n"
-     "c:3: syntax error, allowed: NAME = VALUE; with texts in quotes\n"
-     "c:4: rule \"c\" must be a group: { listen = \"...\"; upstream = \"...\"; }\n"},
-    {"rules = { " RULE_A "; };",
-     "c:1: syntax error, allowed: NAME = VALUE; with texts in quotes\n"},
-    {"rules = { " RULE_A " } }", "c:1: \"}\" closes nothing\n"},
-    {"daemon = { user = [ 1, \"a\" ]; };\nrules = { " RULE_A " };",
-     "c:1: mismatched element type in array\n"},
-    {"rules = { a = { listen = ((((((((((((((((\"x\"))))))))))))))); }; };",
-     "c:1: brackets are nested too deeply, allowed: 16 levels\n"},
-    {"@include \"other.conf\"\nrules = { " RULE_A " };",
-     "c:1: @include is not supported; the files conf.d/*.conf beside the main file are read "
-     "without "
-     "it\n"},
-    {"\x7f"
-     "ELF\x02\x01\xff\xfe",
-     "c:1: syntax error, allowed: NAME = VALUE; with texts in quotes\n"},
-
-    /* numbers that libconfig would cut */
-    {"rules = { a = { listen = \"*:80\"; upstream = \"h:1\";\n max_connections = 4294967297; }; };",
-     "c:2: max_connections = 4294967297 is too large a number, allowed: at most 2147483647\n"},
-    {"rules = { a = { listen = \"*:80\"; upstream = \"h:1\";\n backlog = 0x100000001; }; };",
-     "c:2: backlog = 0x100000001 is too large a number, allowed: at most 2147483647\n"},
-    {"rules = { a = { listen = \"*:80\"; upstream = \"h:1\";\n idle_timeout = "
-     "-99999999999999999999L; }; };",
-     "c:2: idle_timeout = -99999999999999999999L is too large a number, allowed: at most "
-     "2147483647\n"},
-
-    /* options */
-    {"daemon = {\n engin = \"auto\";\n relay = \"copy\";\n};\nrules = { " RULE_A " };",
-     "c:2: daemon: unknown option \"engin\", the nearest known one is \"engine\"\n"
-     "c:3: daemon: \"relay\" belongs in a rule or in \"defaults\"\n"},
-    {"defaults = {\n listen = \"*:80\";\n log_level = \"info\";\n relay = \"spice\";\n};\n"
-     "rules = { " RULE_A " };",
-     "c:2: defaults: \"listen\" belongs in a rule\n"
-     "c:3: defaults: \"log_level\" belongs in the group \"daemon\"\n"
-     "c:4: defaults: relay = \"spice\" is unknown, allowed: \"auto\", \"copy\", \"splice\"\n"},
-    {"rules = {\n a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\";\n  max_connections = 0;\n"
-     "  max_conections = 5; idle_timeout = \"x\";\n } };",
-     "c:3: rule \"a\": max_connections = 0 is out of range, allowed: 1 to 1000000\n"
-     "c:4: rule \"a\": idle_timeout = \"x\": no duration, allowed: a whole number and ms, s, min, "
-     "h "
-     "or d (\"250ms\", \"10min\")\n"
-     "c:4: rule \"a\": unknown option \"max_conections\", the nearest known one is "
-     "\"max_connections\"\n"},
-    {"rules = { a = { listen = \"*:80\";\n upstream = \"h:1\";\n listen = \"*:81\"; };\n b = {}; "
-     "};",
-     "c:3: \"listen\" is set twice, first on line 1\n"
-     "c:4: rule \"b\": listen is missing\n"
-     "c:4: rule \"b\": upstream is missing\n"},
-    {"daemon = {};\ndaemon = {};\nrules = { " RULE_A " };",
-     "c:2: \"daemon\" is set twice, first on line 1\n"},
-
-    /* names of rules */
-    {"rules = {\n " RULE_A "\n b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; };\n"
-     " a = { listen = \"1.2.3.4:3\"; upstream = \"h\"; }; };",
-     "c:4: rule \"a\" is defined twice, first at c:2\n"
-     "c:4: rule \"a\": upstream \"h\": the port is missing, allowed: an IPv4 address, [IPv6 "
-     "address], host name or *, then :PORT\n"},
-    {"rules = { a*b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; }; };",
-     "c:1: the rule's name \"a*b\" has a *, allowed: letters, digits, \"_\" and \"-\"\n"},
-    {"rules = { a2345678901234567890123456789012345678901234567890123456789012345 = "
-     "{ listen = \"1.2.3.4:2\"; upstream = \"h:1\"; }; };",
-     "c:1: the rule's name is too long, allowed: 64 characters\n"},
-
-    /* addresses */
-    {"rules = { a = { listen = 80; upstream = [ \"h:1\" ]; }; };",
-     "c:1: rule \"a\": listen must be an address in quotes such as \"[::]:80\", a group { address "
-     "= "
-     "\"...\"; } or a list of these\n"
-     "c:1: rule \"a\": upstream must be one address in quotes such as \"192.0.2.7:22\"\n"},
-    {"rules = { a = { listen = (); upstream = \"*:1\"; }; };",
-     "c:1: rule \"a\": listen is empty, needed is one address at least\n"
-     "c:1: rule \"a\": upstream \"*:1\": * is for listen, allowed: an address, a host name or "
-     "unix:/path\n"},
-    {"rules = { a = { listen = { max_connections = 1; }; upstream = \"systemd:x\"; }; };",
-     "c:1: rule \"a\": listen: the group has no \"address\"\n"
-     "c:1: rule \"a\": upstream \"systemd:x\": a socket passed by systemd is for listen, allowed: "
-     "an "
-     "address or unix:/path\n"},
-    {"rules = { a = { listen = ({ address = \"*:1\"; port = 5; max_connections = 0;\n"
-     " relay = \"copy\"; }); upstream = \"udp:h:1\"; }; };",
-     "c:1: rule \"a\": listen: max_connections = 0 is out of range, allowed: 1 to 1000000\n"
-     "c:1: rule \"a\": listen: unknown option \"port\", the nearest known one is \"address\"\n"
-     "c:2: rule \"a\": listen: \"relay\" belongs in a rule or in \"defaults\"\n"
-     "c:2: rule \"a\": upstream \"udp:h:1\": UDP is not available in this version, allowed: tcp:, "
-     "unix:\n"},
-    {"rules = { a = { listen = [\n \"localhost:80\", \"udp:*:53\",\n \"*:0\", \"[::1]:65536\",\n"
-     " \"h:2-1\"\n\n ]; upstream = \"x:1\"; }; };",
-     "c:2: rule \"a\": listen \"localhost:80\": a host name can't be listened on, allowed: an "
-     "address "
-     "such as 127.0.0.1 or [::1], or * for all\n"
-     "c:2: rule \"a\": listen \"udp:*:53\": UDP is not available in this version, allowed: tcp:, "
-     "unix:, systemd:\n"
-     "c:3: rule \"a\": listen \"*:0\": the port is out of range, allowed: 1 to 65535\n"
-     "c:3: rule \"a\": listen \"[::1]:65536\": the port is out of range, allowed: 1 to 65535\n"
-     "c:4: rule \"a\": listen \"h:2-1\": the port range is reversed, allowed: FIRST-LAST with "
-     "FIRST "
-     "not above LAST\n"},
-    {"rules = { a = { listen = \"*:10-19\"; upstream = \"h:1-5\"; };\n"
-     " b = { listen = \"*:20\"; upstream = \"h:1-5\"; };\n"
-     " c = { listen = \"unix:/x\"; upstream = \"h:1-2\"; }; };",
-     "c:1: rule \"a\": listen \"*:10-19\" has 10 ports but upstream \"h:1-5\" has 5, allowed: as "
-     "many, "
-     "or one upstream port for all\n"
-     "c:2: rule \"b\": listen \"*:20\" has 1 port but upstream \"h:1-5\" has 5, allowed: as many, "
-     "or "
-     "one upstream port for all\n"
-     "c:3: rule \"c\": listen \"unix:/x\" has 1 port but upstream \"h:1-2\" has 2, allowed: as "
-     "many, or "
-     "one upstream port for all\n"},
-    {"rules = { a = { listen = [ \"127.0.0.1:1-65535\", \"127.0.0.2:1-65535\",\n"
-     "\"127.0.0.3:1-65535\", \"127.0.0.4:1-65535\",\n\"127.0.0.5:1-65535\" ]; upstream = \"h:1\"; "
-     "}; "
-     "};",
-     "c:3: rule \"a\": listen \"127.0.0.5:1-65535\": too many addresses, allowed: 262144 in all "
-     "rules\n"},
-
-    /* two listeners on one address */
-    {"rules = { a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\"; };\n"
-     " b = { listen = [ \"1.2.3.4:2\",\n \"tcp:1.2.3.4:1\" ]; upstream = \"h:1\"; }; };",
-     "c:3: rule \"b\": 1.2.3.4:1 is taken by 1.2.3.4:1 at c:1\n"},
-    {"rules = { a = { listen = \"*:80\"; upstream = \"h:1\"; };\n"
-     " b = { listen = \"0.0.0.0:80\"; upstream = \"h:1\"; };\n"
-     " c = { listen = \"[::]:80\"; upstream = \"h:1\"; };\n"
-     " d = { listen = \"[::1]:80\"; upstream = \"h:1\"; };\n"
-     " e = { listen = \"127.0.0.1:80\"; upstream = \"h:1\"; }; };",
-     "c:2: rule \"b\": 0.0.0.0:80 is taken by *:80 at c:1\n"
-     "c:3: rule \"c\": [::]:80 is taken by *:80 at c:1\n"
-     "c:4: rule \"d\": [::1]:80 is taken by *:80 at c:1\n"
-     "c:5: rule \"e\": 127.0.0.1:80 is taken by *:80 at c:1\n"},
-    {"rules = { a = { listen = [ \"127.0.0.1:80\", \"[::1]:81\" ]; upstream = \"h:1\"; };\n"
-     " b = { listen = \"0.0.0.0:80\"; upstream = \"h:1\"; };\n"
-     " c = { listen = \"*:80\"; upstream = \"h:1\"; };\n"
-     " d = { listen = \"*:81\"; upstream = \"h:1\"; };\n"
-     " e = { listen = \"[::ffff:127.0.0.1]:80\"; upstream = \"h:1\"; }; };",
-     "c:2: rule \"b\": 0.0.0.0:80 is taken by 127.0.0.1:80 at c:1\n"
-     "c:3: rule \"c\": *:80 is taken by 127.0.0.1:80 at c:1\n"
-     "c:4: rule \"d\": *:81 is taken by [::1]:81 at c:1\n"
-     "c:5: rule \"e\": 127.0.0.1:80 is taken by 127.0.0.1:80 at c:1\n"},
-    {"rules = { a = { listen = [ \"unix:/x\", \"systemd:s\", \"unix:@x\" ]; upstream = \"h:1\"; "
-     "};\n"
-     " b = { listen = \"unix:/x\"; upstream = \"h:1\"; };\n"
-     " c = { listen = \"systemd:s\"; upstream = \"h:1\"; };\n"
-     " d = { listen = \"unix:@x\"; upstream = \"h:1\"; }; };",
-     "c:2: rule \"b\": unix:/x is taken by unix:/x at c:1\n"
-     "c:3: rule \"c\": systemd:s is taken by systemd:s at c:1\n"
-     "c:4: rule \"d\": unix:@x is taken by unix:@x at c:1\n"},
-    {"rules = { a = { listen = \"127.0.0.1:100-199\"; upstream = \"h:1\"; };\n"
-     " b = { listen = \"127.0.0.1:150-250\"; upstream = \"h:1\"; }; };",
-     "c:2: rule \"b\": 127.0.0.1:150 is taken by 127.0.0.1:150 at c:1\n"},
-};
-
-START_TEST(what_is_wrong_is_said)
-{
-    expect_errors(wrong[_i].text, strlen(wrong[_i].text), wrong[_i].errors);
-}
-END_TEST
-
 START_TEST(what_could_be_taken_for_a_conflict_is_none)
 {
     conf_unref(
@@ -434,49 +215,6 @@ START_TEST(what_could_be_taken_for_a_conflict_is_none)
              " d = { listen = [ \"[fe80::1%2]:82\", \"0.0.0.0:82\" ]; upstream = \"h:1\"; };\n"
              " e = { listen = [ \"unix:/x\", \"unix:@/x\" ]; upstream = \"h:1\"; };\n"
              "};"));
-}
-END_TEST
-
-START_TEST(nul_bytes_are_found)
-{
-    static const char text[] = "rules = { " RULE_A " };\n\0daemon = {};";
-
-    expect_errors(text, sizeof(text) - 1,
-                  "c:2: a NUL byte, which no text has; is this the file?\n");
-}
-END_TEST
-
-START_TEST(control_characters_do_not_reach_the_terminal)
-{
-    expect_errors(
-        "rules = { a = { listen = \"\x1b[2J\"; upstream = \"h:1\"; }; };", 53,
-        "c:1: rule \"a\": listen \"?[2J\": the port is missing, allowed: an IPv4 address, "
-        "[IPv6 address], host name or *, then :PORT\n");
-}
-END_TEST
-
-START_TEST(a_megabyte_in_one_line_is_read)
-{
-    size_t len = 1 << 20;
-    char *text = malloc(len + 128);
-    struct conf_errors errors;
-    struct conf *conf;
-
-    ck_assert_ptr_nonnull(text);
-    memset(text, ' ', len);
-    strcpy(text + len, "rules = { " RULE_A " };");
-    conf = conf_load_text("c", text, strlen(text), &errors);
-    ck_assert_ptr_nonnull(conf);
-    conf_unref(conf);
-    conf_errors_free(&errors);
-
-    memset(text, 'x', len);
-    conf = conf_load_text("c", text, len, &errors);
-    ck_assert_ptr_null(conf);
-    ck_assert_uint_eq(errors.fatal, 1);
-    ck_assert_uint_eq(errors.list[0].at.line, 1);
-    conf_errors_free(&errors);
-    free(text);
 }
 END_TEST
 
@@ -699,11 +437,7 @@ static TCase *texts_case(void)
     tcase_add_test(tcase, the_dump_has_everything_filled_in);
     tcase_add_test(tcase, a_snapshot_lives_as_long_as_it_is_referred_to);
     tcase_add_test(tcase, descriptors_are_two_a_session_and_one_a_listener);
-    tcase_add_loop_test(tcase, what_is_wrong_is_said, 0, (int)COUNT_OF(wrong));
     tcase_add_test(tcase, what_could_be_taken_for_a_conflict_is_none);
-    tcase_add_test(tcase, nul_bytes_are_found);
-    tcase_add_test(tcase, control_characters_do_not_reach_the_terminal);
-    tcase_add_test(tcase, a_megabyte_in_one_line_is_read);
     tcase_add_test(tcase, options_without_effect_are_warned_of);
     tcase_add_test(tcase, ten_thousand_rules_are_read);
     tcase_set_timeout(tcase, 60);
