@@ -135,7 +135,8 @@ def round_of_waiting(d, addresses, upstream, number):
         clients.remove(found[0])
         found[0].close()
         served += 1
-        upstream.wait(min(LIMIT, CLIENTS - served))
+        wait_for(lambda: upstream.accept_all() or upstream.drop_ended() or done not in upstream.live,
+                 "the end of a session to reach the upstream")
     wait_for(lambda: len(d.sessions()) >= CLIENTS * (number + 1), "all sessions to end")
 
 

@@ -123,7 +123,8 @@ class End:
 
     def read(self):
         try:
-            data = self.socket.recv(self.plan.chunks[self.side] if self.plan else 4 - len(self.header))
+            data = self.socket.recv(max(self.plan.chunks[self.side], 4096) if self.plan
+                                    else 4 - len(self.header))
         except BlockingIOError:
             return
         except RESETS:

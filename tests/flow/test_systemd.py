@@ -54,6 +54,7 @@ def notify(t):
     d.settle()
     d.signal(signal.SIGTERM)
     wait_for(lambda: d.notify.count("STOPPING=1") == 1, "STOPPING=1")
+    check_equal(d.wait_exit(), 0, "exit status")
     check_equal(d.notify.count("READY=1"), 1, "READY=1 in the end")
 
 
