@@ -22,6 +22,6 @@ done | awk '
     { p += $1; f += $2; s += $3; if ($2 > 0) print "failed: " $4 }
     END {
         if (NR == 0) { print "no test was run"; f = 1 }
-        printf "%d passed, %d failed%s\n", p, f, s > 0 ? ", " s " skipped" : ""
-        exit f > 0
+        printf "%d passed, %d failed%s\n", p, f, (s > 0 ? ", " s " skipped" : "")
+        exit (f > 0)
     }'
