@@ -18,7 +18,7 @@ START_TEST(what_it_gives_is_zeroed_aligned_and_apart)
         unsigned char *p = arena_alloc(a, size);
 
         ck_assert_ptr_nonnull(p);
-        ck_assert_uint_eq((uintptr_t)p % sizeof(max_align_t), 0);
+        ck_assert_uint_eq((uintptr_t)p % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < size; i++)
             ck_assert_uint_eq(p[i], 0);
         memset(p, 0xa5, size);
