@@ -66,7 +66,7 @@ static void *alloc_alone(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    const size_t align = sizeof(max_align_t);
+    const size_t align = _Alignof(max_align_t);
 
     if (size > SIZE_MAX / 2)
         return NULL;
