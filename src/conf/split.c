@@ -109,12 +109,14 @@ static void note_text(struct splitter *s, const struct token *t)
     elements[s->split->element_count++] = t->line;
 }
 
-/* Names of rules are left to the checks, which know all files. */
-static void note_name(struct splitter *s, const struct token *t)
+/* The name before an equals sign: is it the first of its kind in the group? Names of rules are left
+ * to the checks, which know all files. */
+static void note_name(struct splitter *s)
 {
+    const struct token *t = &s->before[0];
     struct name new = {s->text + t->start, t->end - t->start, t->line, s->depth};
 
-    if (s->before[0].type == TOKEN_EQUALS || (s->in_rules && s->depth == 1) || in_list(s))
+    if (t->type != TOKEN_NAME || (s->in_rules && s->depth == 1) || in_list(s))
         return;
     for (size_t i = s->name_count; i > 0 && s->names[i - 1].depth == s->depth; i--) {
         const struct name *old = &s->names[i - 1];
@@ -240,8 +242,8 @@ static bool take(struct splitter *s, const struct token *t)
         return open_bracket(s, t);
     case TOKEN_CLOSE:
         return close_bracket(s, t);
-    case TOKEN_NAME:
-        note_name(s, t);
+    case TOKEN_EQUALS:
+        note_name(s);
         return true;
     case TOKEN_STRING:
         note_text(s, t);
