@@ -200,11 +200,12 @@ static uint64_t hist_quantile(const struct load_hist *h, double part)
 static void print_result(const struct load_result *r)
 {
     printf("{\"seconds\": %.6f, \"units\": %llu, \"cpu\": %.6f, \"softirq\": %.6f, "
-           "\"load_cpu\": %.6f, \"failed\": %u, \"idle_lost\": %u, \"p50_us\": %.3f, "
+           "\"load_cpu\": %.6f, \"machine_cpu\": %.3f, \"failed\": %u, \"idle_lost\": %u, "
+           "\"p50_us\": %.3f, "
            "\"p99_us\": %.3f}\n",
            (double)r->elapsed_ns / 1e9, (unsigned long long)r->units, (double)r->cpu_ns / 1e9,
-           (double)r->softirq_ns / 1e9, (double)r->load_cpu_ns / 1e9, r->failed, r->idle_lost,
-           (double)hist_quantile(&r->hist, 0.50) / 1e3,
+           (double)r->softirq_ns / 1e9, (double)r->load_cpu_ns / 1e9, (double)r->machine_ns / 1e9,
+           r->failed, r->idle_lost, (double)hist_quantile(&r->hist, 0.50) / 1e3,
            (double)hist_quantile(&r->hist, 0.99) / 1e3);
 }
 

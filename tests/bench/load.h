@@ -61,6 +61,7 @@ struct load_result {
     uint64_t cpu_ns;      /* of the proxy; 0 without cpu_file */
     uint64_t softirq_ns;  /* of the proxy CPU's ksoftirqd; 0 without sched_file */
     uint64_t load_cpu_ns; /* of the client and upstream processes together */
+    uint64_t machine_ns;  /* of everything on all CPUs, in clock ticks: to see what disturbed */
     unsigned failed;      /* connections that ended before their reply (LOAD_CONN) */
     unsigned idle_lost;   /* idle connections that were ended from the other side */
     struct load_hist hist;

@@ -4,11 +4,12 @@
 import statistics
 
 EXPLAINED = """\
-Medians over the rounds; ± is half the distance between the best and the worst round. /direct and
-/best are ratios to the direct connection's figure and to the best peer's (the best that is not
-penstock; each column has its own). CPU is all that the proxy's processes spent in the window, ended
-ones included, and the softirq thread of its CPU, per unit of work; direct has no proxy. proxy and
-load are the parts of one CPU that each used: where load is near 100%, the rate is the load's limit.
+Medians over the rounds; ± is half the distance between the best and the worst round (of one round
+nothing can be said: ±?). /direct and /best are ratios to the direct connection's figure and to the
+best peer's (the best that is not penstock; each column has its own). CPU is all that the proxy's
+processes spent in the window, ended ones included, and the softirq thread of its CPU, per unit of
+work; direct has no proxy. proxy and load are the parts of one CPU that each used: where load is
+near 100%, the rate is the load's limit; where both are far below, the machine was disturbed.
 """
 
 
@@ -122,7 +123,8 @@ class Table:
         if name in ("busy", "load"):
             return "%.0f%%" % (100 * figure.median)
         scale = self.row.cpu_scale if name == "cpu" else 1
-        return "%s ±%.0f%%" % (plain(figure.median * scale), 100 * figure.noise)
+        return plain(figure.median * scale) + \
+            (" ±%.0f%%" % (100 * figure.noise) if len(figure.values) > 1 else " ±?")
 
     def cell(self, entry, name, kind):
         if kind is None:
