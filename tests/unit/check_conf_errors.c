@@ -261,6 +261,7 @@ int main(void)
     int failed;
 
     suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, what_is_wrong_is_said, 0, (int)COUNT_OF(wrong));
     tcase_add_test(tcase, nul_bytes_are_found);
     tcase_add_test(tcase, control_characters_do_not_reach_the_terminal);
