@@ -191,8 +191,7 @@ static struct conf_node *parse_rules(struct loading *l, const char *path, char *
     return first;
 }
 
-/* `text` must end with a newline (libconfig 1.5 takes no comment without) and a NUL behind `len`.
- */
+/* `text` ends with a newline (libconfig 1.5 takes no comment without) and a NUL behind `len`. */
 static void read_text(struct loading *l, struct conf_tree *tree, char *text, size_t len)
 {
     struct reading r = {.loading = l, .path = tree->path, .line = 1};
