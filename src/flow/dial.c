@@ -95,9 +95,8 @@ static int wait_for(struct session *s, int64_t delay_ms)
 static struct verdict try_address(struct session *s, const struct addr *a)
 {
     struct dial *d = s->dial;
-    struct sock_keepalive ka = rule_keepalive(session_options(s));
     bool done;
-    int fd = sock_connect(a, &ka, &done);
+    int fd = sock_connect(a, &done);
 
     s->upstream = *a;
     if (fd == -EAGAIN && wait_for(s, AGAIN_MS) == 0) {

@@ -128,7 +128,8 @@ int listener_open(struct listener *l, const char **why)
         *why = explain(fd, conf);
         return fd;
     }
-    sock_prepare(fd, &address, &ka);
+    sock_set_nodelay(fd, &address);
+    sock_set_keepalive(fd, &address, &ka);
     l->fd = fd;
     remember_file(l);
     return 0;
@@ -139,8 +140,10 @@ void listener_adopt(struct listener *l, int fd)
     struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
     struct addr bound;
 
-    if (sock_check_listening(fd, &bound) == 0)
-        sock_prepare(fd, &bound, &ka);
+    if (sock_check_listening(fd, &bound) == 0) {
+        sock_set_nodelay(fd, &bound);
+        sock_set_keepalive(fd, &bound, &ka);
+    }
     l->fd = fd;
 }
 

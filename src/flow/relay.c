@@ -23,6 +23,13 @@
  */
 #define SETTLE_MS 10
 
+/*
+ * Keepalive is set on the upstream once a session has lasted this long: most never need it, and for
+ * a short one its system calls would be a good part of the cost. (The client's comes with the
+ * listener's.)
+ */
+#define KEEPALIVE_AFTER_MS 1000
+
 /* --- timers ---------------------------------------------------------------------------------- */
 
 static bool is_flushing(const struct session *s)
@@ -61,12 +68,21 @@ static int arm(struct session *s)
 {
     enum end why;
     int64_t ms = patience(s, &why);
+    int64_t due = ms == INT64_MAX ? INT64_MAX : s->active + ms;
 
-    if (ms == INT64_MAX)
-        return 0;
     if (is_flushing(s))
         return session_timer(s, SETTLE_MS);
-    return session_timer(s, s->active + ms - loop_now(s->worker->loop));
+    if (s->keepalive && due > s->started + KEEPALIVE_AFTER_MS)
+        due = s->started + KEEPALIVE_AFTER_MS;
+    return due == INT64_MAX ? 0 : session_timer(s, due - loop_now(s->worker->loop));
+}
+
+static void set_keepalive(struct session *s)
+{
+    struct sock_keepalive ka = rule_keepalive(session_options(s));
+
+    sock_set_keepalive(s->fd[UPSTREAM], &s->upstream, &ka);
+    s->keepalive = false;
 }
 
 /* --- half-close ------------------------------------------------------------------------------ */
@@ -226,6 +242,7 @@ struct verdict relay_enter(struct session *s)
     s->flow[CLIENT].splicing = splicing;
     s->flow[UPSTREAM].splicing = splicing;
     s->active = loop_now(s->worker->loop);
+    s->keepalive = session_options(s)->keepalive && s->upstream.family != AF_UNIX;
     if (arm(s)) {
         s->error = ENOMEM;
         return reset_both(s, END_ERROR);
@@ -269,6 +286,8 @@ struct verdict relay_timer(struct session *s)
         if (v.what != WAIT)
             return v;
     }
+    if (s->keepalive && loop_now(s->worker->loop) >= s->started + KEEPALIVE_AFTER_MS)
+        set_keepalive(s);
     quiet = loop_now(s->worker->loop) - s->active;
     if (quiet >= patience(s, &why)) {
         s->half_end = (uint8_t)why;

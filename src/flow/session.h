@@ -72,6 +72,7 @@ struct session {
     uint8_t half_end; /* in RELAY: why it will end once it has been flushed (enum end) */
     bool reset[2];    /* how the descriptor of this side is to be closed */
     bool connected;   /* the upstream was reached */
+    bool keepalive;   /* in RELAY: keepalive is still to be set on the upstream */
     bool ended;
 };
 

@@ -8,8 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What a pipe is asked to hold (F_SETPIPE_SZ); the kernel may refuse, and 64 KiB stay. */
-#define PIPE_WANTED (256u << 10)
+/*
+ * What a pipe is asked to hold (F_SETPIPE_SZ), and the least that is worth having: beyond the limit
+ * on a user's pipe pages (pipe(7), pipe-user-pages-soft) the kernel makes pipes of a page or two,
+ * and copying costs less than those.
+ */
+#define PIPE_WANTED (1u << 20)
+#define PIPE_LEAST  (64 << 10)
 
 /* Free pipes that are kept for the next who asks. */
 #define IDLE_MOST 32
@@ -59,8 +64,11 @@ static struct pipe *open_pipe(struct pipe_pool *pool)
     list_init(&p->link);
     p->out = ends[0];
     p->in = ends[1];
-    fcntl(p->in, F_SETPIPE_SZ, PIPE_WANTED);
     pool->open++;
+    if (fcntl(p->in, F_SETPIPE_SZ, PIPE_WANTED) < 0 && fcntl(p->in, F_GETPIPE_SZ) < PIPE_LEAST) {
+        close_pipe(pool, p);
+        return NULL;
+    }
     return p;
 }
 

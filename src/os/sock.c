@@ -98,17 +98,20 @@ int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_
     return result;
 }
 
-void sock_prepare(int fd, const struct addr *a, const struct sock_keepalive *ka)
+void sock_set_nodelay(int fd, const struct addr *a)
 {
-    if (!is_ip(a))
+    if (is_ip(a))
+        set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka)
+{
+    if (!is_ip(a) || !ka->on)
         return;
-    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (!ka->on)
-        return;
-    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, ka->idle_s);
     set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, ka->interval_s);
     set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, ka->count);
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 int sock_check_listening(int fd, struct addr *bound)
@@ -153,7 +156,7 @@ int sock_accept(int listener, struct addr *peer)
     return fd;
 }
 
-int sock_connect(const struct addr *a, const struct sock_keepalive *ka, bool *done)
+int sock_connect(const struct addr *a, bool *done)
 {
     struct sockaddr_storage ss;
     socklen_t len = addr_to_sockaddr(a, &ss);
@@ -164,7 +167,7 @@ int sock_connect(const struct addr *a, const struct sock_keepalive *ka, bool *do
     fd = socket(a->family, TYPE, 0);
     if (fd < 0)
         return -errno;
-    sock_prepare(fd, a, ka);
+    sock_set_nodelay(fd, a);
     *done = connect(fd, (const struct sockaddr *)&ss, len) == 0;
     if (*done)
         return fd;

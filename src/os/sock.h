@@ -36,9 +36,12 @@ struct sock_file {
  */
 int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file);
 
-/* Accepted sockets inherit these from the listener (tcp(7)): TCP_NODELAY and keepalive. Nothing for
- * UNIX. Best effort. */
-void sock_prepare(int fd, const struct addr *a, const struct sock_keepalive *ka);
+/* Set keepalive on a TCP socket. Accepted sockets inherit it from their listener (tcp(7)). Nothing
+ * for UNIX; best effort. */
+void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka);
+
+/* Set TCP_NODELAY, likewise inherited. sock_connect() does it by itself. */
+void sock_set_nodelay(int fd, const struct addr *a);
 
 /* Is `fd` a listening stream socket? 0, -ENOTSOCK, or -EINVAL; fills *bound (a UNIX path: only the
  * family). */
@@ -52,7 +55,7 @@ int sock_accept(int listener, struct addr *peer);
  * for the descriptor to be writable and ask sock_error(). -EAGAIN: a UNIX listener whose backlog is
  * full; try again later.
  */
-int sock_connect(const struct addr *a, const struct sock_keepalive *ka, bool *done);
+int sock_connect(const struct addr *a, bool *done);
 
 /* The pending error (SO_ERROR) as a positive errno, which clears it; 0 for none. */
 int sock_error(int fd);
