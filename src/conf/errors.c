@@ -22,6 +22,21 @@ static struct conf_error *new_error(struct conf_errors *errors)
     return &errors->list[errors->count];
 }
 
+/* An error is to be read: of a text that is longer than a paragraph the middle is left out, which
+ * is what was quoted; the end says what is allowed. */
+#define TEXT_HEAD 300
+#define TEXT_TAIL 300
+
+static void shorten(char *text)
+{
+    size_t length = strlen(text);
+
+    if (length <= TEXT_HEAD + strlen("...") + TEXT_TAIL)
+        return;
+    memcpy(text + TEXT_HEAD, "...", strlen("..."));
+    memmove(text + TEXT_HEAD + strlen("..."), text + length - TEXT_TAIL, TEXT_TAIL + 1);
+}
+
 static void __attribute__((format(printf, 4, 0)))
 add(struct conf_errors *errors, struct conf_place at, bool warning, const char *format,
     va_list args)
@@ -39,6 +54,7 @@ add(struct conf_errors *errors, struct conf_place at, bool warning, const char *
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
     }
+    shorten(text);
     kept = arena_strdup(errors->arena, text);
     file = arena_strdup(errors->arena, at.file);
     free(text);
