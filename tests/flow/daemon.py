@@ -247,9 +247,17 @@ class Daemon:
     def sockets(self):
         return sum("socket:" in link for link in self.fd_list())
 
-    def cpu_seconds(self):
+    def stat(self):
+        """The fields of proc(5)'s stat from the state on."""
         with open("/proc/%d/stat" % self.pid) as f:
-            fields = f.read().rsplit(")", 1)[1].split()
+            return f.read().rsplit(")", 1)[1].split()
+
+    def state(self):
+        """R: it runs, or wants to. S: it sleeps. T: it is stopped."""
+        return self.stat()[0]
+
+    def cpu_seconds(self):
+        fields = self.stat()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss(self):

@@ -13,6 +13,7 @@ so on. `d` is the daemon. Every side reads by itself all the time, unless it is 
     c:expect-refused         connect, and be refused
     c:expect-turned(FIN)     connect, and get that (or RST) without a byte
     u:accept                 take the next connection
+    u:nobody                 no connection is waiting to be taken
     X:send(TEXT)             send the text; spaces as _
     X:send(NNk), (NNM)       send that many random bytes; goes on while later steps run
     u:empty                  undo u:full: from now on connects are answered
@@ -202,7 +203,7 @@ class Talk:
             raise ValueError("no such step: %s:%s" % (name, verb))
         if name == "d":
             method(argument)
-        elif verb in ("listen", "unlisten", "full", "empty", "accept", "connect", "expect-refused",
+        elif verb in ("listen", "unlisten", "full", "empty", "accept", "nobody", "connect", "expect-refused",
                       "expect-turned"):
             method(name, argument)
         else:
@@ -300,16 +301,21 @@ class Talk:
             raise Failure("connect to penstock at %s: %s" % (address, e))
         self.new(name, s).rst = rst
 
+    def take(self):
+        """The next connection at the upstream, or None."""
+        if self.accepted:
+            return self.accepted.pop(0)
+        try:
+            return self.listening.accept()[0]
+        except BlockingIOError:
+            return None
+
+    def do_nobody(self, name, _argument):
+        check(self.take() is None, "a connection for %s has come" % name)
+
     def do_accept(self, name, _argument):
-        def one():
-            if self.accepted:
-                return self.accepted.pop(0)
-            try:
-                return self.listening.accept()[0]
-            except BlockingIOError:
-                return None
         found = []
-        self.until(lambda: found.append(one()) or found[-1], "a connection for %s" % name)
+        self.until(lambda: found.append(self.take()) or found[-1], "a connection for %s" % name)
         self.new(name, found[-1])
 
     def do_expect_refused(self, _name, argument):

@@ -218,8 +218,9 @@ script("at the limit: reset",
        "end=done in=7 out=4", TCP, modes=harness.ENGINE,
        rule={"max_connections": 1, "on_limit": "reset"})
 script("at the limit: wait",
-       BUSY + "c2:connect c2:send(second) c:send(still) u:expect(still) c2:quiet " + DONE +
-       "u2:accept u2:expect(second) c2:FIN u2:expect-FIN u2:FIN c2:expect-FIN end=done in=7 out=4 "
+       BUSY + "c2:connect c2:send(second) c:send(still) u:expect(still) u:send(here) c:expect(here) "
+       "c2:quiet u2:nobody " + DONE +
+       "u2:accept u2:expect(second) c2:FIN u2:expect-FIN u2:FIN c2:expect-FIN end=done in=7 out=8 "
        "c2.end=done c2.in=6", ("4-4", "6-6"), modes=harness.ENGINE,
        rule={"max_connections": 1, "on_limit": "wait"})
 for kind in ("drop", "reset", "wait"):

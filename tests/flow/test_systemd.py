@@ -69,11 +69,6 @@ def ready_is_late(t):
     check_equal(d.notify.count("READY=1"), 0, "READY=1 of a daemon that could not start")
 
 
-def state_of(pid):
-    with open("/proc/%d/stat" % pid) as f:
-        return f.read().rsplit(")", 1)[1].split()[0]
-
-
 @test("WATCHDOG=1 comes from a live loop, and none from a stopped one", ENGINE, ("systemd",))
 def watchdog(t):
     upstream = t.listener()
@@ -81,7 +76,7 @@ def watchdog(t):
                 env={"WATCHDOG_USEC": "200000"})
     wait_for(lambda: d.notify.count("WATCHDOG=1") >= 5, "WATCHDOG=1")
     d.signal(signal.SIGSTOP)
-    wait_for(lambda: state_of(d.pid) == "T", "penstockd to stand still")
+    wait_for(lambda: d.state() == "T", "penstockd to stand still")
     seen = d.notify.count("WATCHDOG=1")
     time.sleep(0.6)  # three times what the manager allows; there is nothing to wait for
     check_equal(d.notify.count("WATCHDOG=1"), seen, "WATCHDOG=1 of a stopped process")
