@@ -34,6 +34,7 @@ so on. `d` is the daemon. Every side reads by itself all the time, unless it is 
     X:expect-gone            either of them, after whatever bytes
     X:quiet                  nothing has come that was not expected: byte, FIN or RST
     d:TERM, d:INT            send that signal
+    d:stop, d:go             let it stand still for some steps, so that it sees them at once
     d:exit(N)                wait until it ends with that status
     d:logged(END)            wait for a session line with that end
     d:waiting(N)             wait until it holds N sockets more than at its start
@@ -450,6 +451,14 @@ class Talk:
 
     def daemon_INT(self, _argument):
         self.daemon.signal(signal.SIGINT)
+
+    def daemon_stop(self, _argument):
+        self.daemon.signal(signal.SIGSTOP)
+        self.until(lambda: self.daemon.state() == "T", "penstockd to stand still")
+
+    def daemon_go(self, _argument):
+        self.daemon.signal(signal.SIGCONT)
+        self.until(lambda: self.daemon.state() == "S", "penstockd to have done all there was")
 
     def daemon_exit(self, argument):
         self.until(lambda: not self.daemon.alive(), "penstockd to end")

@@ -291,8 +291,8 @@ def check_session(plan, line, client, upstream):
     sent_up, got_up = client.sent, upstream.got if upstream else 0
     sent_down, got_down = upstream.sent if upstream else 0, client.got
     log_in, log_out = int(line["in"]), int(line["out"])
-    what = "session %d, %s: client sent %d got %d, upstream sent %d got %d, log: %s" % (
-        plan.number, plan.ending, sent_up, got_down, sent_down, got_up, line[""])
+    what = "session %d, %s: %s\nclient: %s\nupstream: %s" % (plan.number, plan.ending, line[""],
+                                                            client, upstream)
     check(got_up <= log_in <= sent_up, "in= is wrong: " + what)
     check(got_down <= log_out <= sent_down, "out= is wrong: " + what)
     if plan.cut is None:

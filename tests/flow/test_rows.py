@@ -123,6 +123,12 @@ script("upstream RST behind bytes for a client that reads slowly",
 script("upstream RST behind bytes after the client's FIN",
        OPEN + "c:FIN u:expect-FIN c:pause u:send(300k) u:acked u:RST c:resume c:expect(300k) c:expect-RST "
        "end=upstream-reset in=0 out=307200")
+script("upstream RST after both FINs, behind bytes for a client that does not read yet",
+       OPEN + "c:pause u:send(300k) u:acked u:close c:pending(1) d:stop c:send(late) c:FIN d:go "
+       "c:resume c:expect(300k) c:expect-gone end=upstream-reset|done in=4 out=307200", TCP)
+script("client RST after both FINs, behind bytes for an upstream that does not read yet",
+       OPEN + "u:pause c:send(100k) c:acked c:close u:pending(1) d:stop u:send(late) u:FIN d:go "
+       "u:resume u:expect(100k) u:expect-gone end=client-reset|done in=102400 out=4", TCP)
 script("upstream RST for a client that never reads again",
        OPEN + "c:pause u:send(32M) u:stuck u:RST d:logged(upstream-reset) c:resume c:drain c:expect-RST "
        "end=upstream-reset in=0 out=1..33554432")
