@@ -171,8 +171,10 @@ static void socket_changed(void *arg, ares_socket_t fd, int readable, int writab
 }
 
 /*
- * c-ares before 1.22 waits 5 s for a server and tries each 4 times; it is given what later ones
- * have by default. Those are left alone: they take the times that resolv.conf may set.
+ * c-ares before 1.22 waits 5 s for a server and tries each 4 times, and gives no address while one
+ * of both families is still asked for. A server that drops one kind of question must not use up
+ * connect_timeout: two rounds of 1 s and 2 s a server. Later ones are left alone: they take the
+ * times of resolv.conf.
  */
 static int set_times(struct ares_options *options)
 {
@@ -181,8 +183,8 @@ static int set_times(struct ares_options *options)
     ares_version(&version);
     if (version >= 0x011600)
         return 0;
-    options->timeout = 2000;
-    options->tries = 3;
+    options->timeout = 1000;
+    options->tries = 2;
     return ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
 }
 

@@ -17,10 +17,15 @@ def question(name, kind=1):
     return struct.pack(">6H", 4711, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1)
 
 
+def kind_of(query):
+    end = query.index(b"\0", 12) + 5
+    return struct.unpack(">H", query[end - 4:end - 2])[0]
+
+
 def a_answer(query, address, ttl):
     """The answer to such a query: the address; none for any other type."""
     end = query.index(b"\0", 12) + 5
-    kind = struct.unpack(">H", query[end - 4:end - 2])[0]
+    kind = kind_of(query)
     header = query[:2] + struct.pack(">5H", 0x8180, 1, 1 if kind == 1 else 0, 0, 0)
     record = b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, ttl, 4) + socket.inet_aton(address)
     return header + query[12:end] + (record if kind == 1 else b"")
@@ -44,10 +49,12 @@ class SlowServer:
             except BlockingIOError:
                 return len(self.kept)
 
-    def answer(self, address, ttl=3600):
+    def answer(self, address, ttl=3600, kinds=(1, 28)):
+        """Answer queries of these types (A, AAAA); others are dropped."""
         self.asked()
         for query, client in self.kept:
-            self.socket.sendto(a_answer(query, address, ttl), client)
+            if kind_of(query) in kinds:
+                self.socket.sendto(a_answer(query, address, ttl), client)
         self.kept = []
 
 

@@ -120,6 +120,18 @@ def _(t):
     d.wait_sessions(1, end="resolve-failed")
 
 
+@test("a name server that drops AAAA queries does not use up connect_timeout", ONCE)
+def _(t):
+    names = Names(t)
+    slow = SlowServer(t, "127.0.0.54")
+    names.resolv_conf("127.0.0.54")
+    _, port = one_rule(t, "a.test", ONE)
+    client = t.connect(("127.0.0.1", port))
+    wait_for(lambda: slow.asked() >= 2, "A and AAAA to be asked")
+    slow.answer(ONE, kinds=(1,))
+    check_equal(rest(client), ONE, "who answers")
+
+
 @test("clients of one name at a time are one query", ENGINE)
 def _(t):
     names = Names(t)
