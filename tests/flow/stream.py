@@ -29,7 +29,8 @@ class Sender(threading.Thread):
     def run(self):
         try:
             while self.at < self.end:
-                self.at += self.socket.send(part(self.seed, self.at, min(1 << 18, self.end - self.at)))
+                self.at += self.socket.send(part(self.seed, self.at, min(1 << 18,
+                                                                         self.end - self.at)))
         except OSError as e:
             self.error = e
 
@@ -40,7 +41,7 @@ class Sender(threading.Thread):
 
 
 class Receiver(threading.Thread):
-    """Reads to the end of the stream, or `count` bytes, checks each, hashes all (when given a hash)."""
+    """Reads to the end of the stream, or `count` bytes; checks each, hashes all if asked to."""
 
     def __init__(self, sock, seed, count=None, digest=None):
         super().__init__(daemon=True)

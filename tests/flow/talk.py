@@ -4,8 +4,8 @@ The small language of socket calls. A script is one line of steps, run in order:
 
     u:listen c:connect u:accept c:send(hello) u:expect(hello) c:FIN u:expect-FIN ... end=done in=5
 
-`c` is a client, which talks to penstock; `u` is the upstream of it. c2 and u2 are a second pair, and
-so on. `d` is the daemon. Every side reads by itself all the time, unless it is paused.
+`c` is a client, which talks to penstock; `u` is the upstream of it. c2 and u2 are a second pair,
+and so on. `d` is the daemon. Every side reads by itself all the time, unless it is paused.
 
     u:listen, u:unlisten     open, close the upstream's port
     u:full                   listen, with a backlog so full that no connect is answered
@@ -54,102 +54,9 @@ import termios
 import time
 
 from harness import DEADLINE, Failure, check, check_equal, reset, wait_for
+from side import Side, short, size_of
 
 STEP = re.compile(r"([a-z]+\d*):([A-Za-z-]+)(?:\(([^)]*)\))?$|(?:(c\d*)\.)?(end|in|out)=(\S+)$")
-RESETS = (ConnectionResetError, BrokenPipeError)
-
-
-def size_of(text):
-    """The number of bytes that "64k" or "3M" stand for; None for a text."""
-    m = re.match(r"(\d+)([kM])$", text or "")
-    return int(m.group(1)) << (10 if m.group(2) == "k" else 20) if m else None
-
-
-def short(data):
-    return repr(bytes(data[:40])) + ("... (%d bytes)" % len(data) if len(data) > 40 else "")
-
-
-class Side:
-    """One end of a session."""
-
-    def __init__(self, name, sock):
-        self.name = name
-        self.peer = None
-        self.socket = sock
-        sock.setblocking(False)
-        self.local = sock.getsockname()
-        self.sent = bytearray()   # all that was ever queued to send
-        self.taken = 0            # how much of it the kernel has
-        self.got = bytearray()    # all that was ever read
-        self.seen = 0             # how much of it was expected
-        self.paused = False
-        self.chunk = 1 << 18      # most to read at a time
-        self.draining = False
-        self.fin = False
-        self.rst = False
-
-    def ended(self):
-        return self.fin or self.rst
-
-    def state(self):
-        words = ["got %d, of them %d expected" % (len(self.got), self.seen),
-                 "queued %d, of them %d taken" % (len(self.sent), self.taken)]
-        words += [w for w in ("fin", "rst", "paused") if getattr(self, w)]
-        if self.socket is None:
-            words.append("closed")
-        if len(self.got) > self.seen:
-            words.append("next: " + short(self.got[self.seen:]))
-        return "%s: %s" % (self.name, "; ".join(words))
-
-    def interest(self):
-        events = 0
-        if not self.paused and not self.ended():
-            events |= select.POLLIN
-        if self.taken < len(self.sent) and not self.rst:
-            events |= select.POLLOUT
-        return events
-
-    def write(self):
-        while self.taken < len(self.sent) and not self.rst and self.socket:
-            try:
-                part = memoryview(self.sent)[self.taken:self.taken + (1 << 18)]
-                count = self.socket.send(part)
-                part.release()
-                self.taken += count
-            except BlockingIOError:
-                return
-            except RESETS:
-                self.rst = True
-
-    def read(self):
-        while not self.paused and not self.fin and self.socket:
-            try:
-                data = self.socket.recv(self.chunk)
-            except BlockingIOError:
-                return
-            except RESETS:
-                self.rst = True
-                continue
-            if not data:
-                if not self.rst:
-                    self.fin = True
-                return
-            self.got += data
-            if self.peer is not None:
-                start = len(self.got) - len(data)
-                if self.peer.sent[start:len(self.got)] != data:
-                    raise Failure("%s read bytes that %s did not send, somewhere after byte %d: %s"
-                                  % (self.name, self.peer.name, start, short(data)))
-            if self.chunk < 1 << 18:
-                return
-
-    def pump(self, events):
-        if events & (select.POLLERR | select.POLLHUP):
-            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                self.rst = True
-        self.write()
-        self.read()
 
 
 class Talk:
@@ -204,7 +111,8 @@ class Talk:
             raise ValueError("no such step: %s:%s" % (name, verb))
         if name == "d":
             method(argument)
-        elif verb in ("listen", "unlisten", "full", "empty", "accept", "nobody", "connect", "expect-refused",
+        elif verb in ("listen", "unlisten", "full", "empty", "accept", "nobody", "connect",
+                      "expect-refused",
                       "expect-turned"):
             method(name, argument)
         else:
@@ -246,7 +154,7 @@ class Talk:
     def do_listen(self, _name, argument):
         s = socket.socket(self.family(self.upstream))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if s.family == socket.AF_UNIX and self.upstream[0] != "\0" and os.path.exists(self.upstream):
+        if s.family == socket.AF_UNIX and os.path.exists(self.upstream):
             os.unlink(self.upstream)
         s.bind(self.upstream)
         s.listen(int(argument or 128))
@@ -345,7 +253,8 @@ class Talk:
         self.pump(0)
 
     def do_sent(self, side, _argument):
-        self.until(lambda: side.taken == len(side.sent) or side.rst, "%s to have sent all" % side.name)
+        self.until(lambda: side.taken == len(side.sent) or side.rst,
+                   "%s to have sent all" % side.name)
         check(side.taken == len(side.sent), "%s was reset before it had sent all" % side.name)
 
     def do_acked(self, side, _argument):
@@ -353,7 +262,8 @@ class Talk:
 
         def queued():
             return struct.unpack("i", fcntl.ioctl(side.socket, termios.TIOCOUTQ, bytes(4)))[0]
-        self.until(lambda: queued() == 0 or side.rst, "all that %s sent to be acknowledged" % side.name)
+        self.until(lambda: queued() == 0 or side.rst,
+                   "all that %s sent to be acknowledged" % side.name)
 
     def do_stuck(self, side, _argument):
         last = [-1, time.monotonic()]
@@ -379,7 +289,8 @@ class Talk:
     def do_pending(self, side, argument):
         def unread():
             return struct.unpack("i", fcntl.ioctl(side.socket, termios.FIONREAD, bytes(4)))[0]
-        self.until(lambda: unread() >= int(argument), "%s bytes unread at %s" % (argument, side.name))
+        self.until(lambda: unread() >= int(argument), "%s bytes unread at %s" % (argument,
+                                                                                 side.name))
 
     def do_expect(self, side, argument):
         size = size_of(argument)
@@ -435,7 +346,8 @@ class Talk:
 
     def is_last_fin(self, side):
         """After a FIN a RST can come only while our own direction is open in TCP's eyes."""
-        return side.socket.family == socket.AF_UNIX or tcp_state(side.socket) in ("TIME_WAIT", "CLOSE")
+        return side.socket.family == socket.AF_UNIX or tcp_state(side.socket) in ("TIME_WAIT",
+                                                                                  "CLOSE")
 
     def do_expect_gone(self, side, _argument):
         self.until(lambda: side.ended(), "%s to get FIN or RST" % side.name)

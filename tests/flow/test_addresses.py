@@ -75,7 +75,8 @@ def unix_modes(t):
     t.start({"r": {"listen": ({"address": "unix:" + a, "socket_mode": "0600"}, "unix:" + b),
                    "upstream": target(upstream)}}, preexec=lambda: os.umask(0o077))
     check_equal(oct(stat.S_IMODE(os.stat(a).st_mode)), "0o600", "mode of the first")
-    check_equal(oct(stat.S_IMODE(os.stat(b).st_mode)), "0o666", "mode of the second, in spite of umask")
+    check_equal(oct(stat.S_IMODE(os.stat(b).st_mode)), "0o666",
+                "mode of the second, in spite of umask")
 
 
 @test("UNIX listener: a file that nobody listens on is replaced", ONCE)
@@ -208,7 +209,8 @@ def dual_stack(t):
     upstream = t.listener()
     d = t.start({"both": {"listen": "*:%d" % port, "upstream": target(upstream)}})
     line = exchange(t, d, ("127.0.0.1", port), upstream)
-    check(line["client"].startswith("127.0.0.1:"), "an IPv4 client is logged as %s" % line["client"])
+    check(line["client"].startswith("127.0.0.1:"),
+          "an IPv4 client is logged as %s" % line["client"])
     line = exchange(t, d, ("::1", port), upstream)
     check(line["client"].startswith("[::1]:"), "an IPv6 client is logged as %s" % line["client"])
 
@@ -242,7 +244,8 @@ def names(t):
     port = four.getsockname()[1]
     six = t.listener(("::1", port), socket.AF_INET6)
     ports = [t.port() for _ in range(3)]
-    d = t.start({name: {"listen": "127.0.0.1:%d" % ports[i], "upstream": "%s.test:%d" % (name, port)}
+    d = t.start({name: {"listen": "127.0.0.1:%d" % ports[i], "upstream": "%s.test:%d" % (name,
+                                                                                         port)}
                  for i, name in enumerate(("four", "six", "both"))})
     exchange(t, d, ("127.0.0.1", ports[0]), four, upstream="127.0.0.1:%d" % port)
     exchange(t, d, ("127.0.0.1", ports[1]), six, upstream="[::1]:%d" % port)
@@ -261,7 +264,8 @@ def localhost(t):
     exchange(t, d, ("127.0.0.1", port), upstream)
 
 
-@test("a name that does not resolve leaves other rules alone, and costs nothing once it is over", ENGINE)
+@test("a name that does not resolve leaves other rules alone, and costs nothing once it is over",
+      ENGINE)
 def bad_name(t):
     upstream = t.listener()
     good, bad = t.port(), t.port()

@@ -22,7 +22,8 @@ def call(t, *args, stdin=None, wrapper=()):
     p = subprocess.run([*wrapper, t.binary, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        input=stdin or b"", timeout=harness.DEADLINE, cwd=t.dir)
     out, err = (x.decode("utf-8", "replace") for x in (p.stdout, p.stderr))
-    t.note("$ penstockd %s\nstatus %d\n%s%s" % (" ".join(args), p.returncode, out[:3000], err[:3000]))
+    t.note("$ penstockd %s\nstatus %d\n%s%s" % (" ".join(args), p.returncode, out[:3000],
+                                                err[:3000]))
     check(not SANITIZER.search(err), "a sanitizer's report")
     return p.returncode, out, err
 
@@ -45,10 +46,12 @@ BAD = {
     "wrong type: flag": ("rules = { a = { %s\n keepalive = 3; }; };\n" % RULE, 2, ["keepalive"]),
     "negative limit": ("rules = { a = { %s\n max_connections = -1; }; };\n" % RULE, 2,
                        ["max_connections"]),
-    "limit of 0": ("rules = { a = { %s\n max_connections = 0; }; };\n" % RULE, 2, ["max_connections"]),
+    "limit of 0": ("rules = { a = { %s\n max_connections = 0; }; };\n" % RULE, 2,
+                   ["max_connections"]),
     "huge limit": ("rules = { a = { %s\n max_connections = 99999999999L; }; };\n" % RULE, 2,
                    ["max_connections"]),
-    "a number that fits nothing": ("rules = { a = { %s\n max_connections = 99999999999999999999999; "
+    "a number that fits nothing": ("rules = { a = { %s\n max_connections = "
+                                   "99999999999999999999999; "
                                    "}; };\n" % RULE, 0, []),
     "negative duration": ("rules = { a = { %s\n connect_timeout = -5; }; };\n" % RULE, 2,
                           ["connect_timeout"]),
@@ -70,25 +73,34 @@ BAD = {
     "no listen": ('rules = { a = { upstream = "127.0.0.1:1"; }; };\n', 1, ["listen"]),
     "no upstream": ('rules = { a = { listen = "127.0.0.1:1"; }; };\n', 1, ["upstream"]),
     "a rule twice": ("rules = {\n a = { %s };\n a = { %s };\n};\n" % (RULE, RULE), 3, ["a"]),
-    "a key twice": ("rules = { a = { %s\n backlog = 1;\n backlog = 2; }; };\n" % RULE, 3, ["backlog"]),
-    "listen on port 0": ('rules = { a = {\n listen = "127.0.0.1:0"; upstream = "127.0.0.1:1"; }; };\n',
+    "a key twice": ("rules = { a = { %s\n backlog = 1;\n backlog = 2; }; };\n" % RULE, 3,
+                    ["backlog"]),
+    "listen on port 0": ('rules = { a = {\n listen = "127.0.0.1:0"; upstream = "127.0.0.1:1"; }; '
+                         '};\n',
                          2, ["127.0.0.1:0"]),
-    "port 65536": ('rules = { a = {\n listen = "127.0.0.1:65536"; upstream = "127.0.0.1:1"; }; };\n',
+    "port 65536": ('rules = { a = {\n listen = "127.0.0.1:65536"; upstream = "127.0.0.1:1"; }; '
+                   '};\n',
                    2, ["65536"]),
-    "upstream port 0": ('rules = { a = { listen = "127.0.0.1:1";\n upstream = "127.0.0.1:0"; }; };\n',
+    "upstream port 0": ('rules = { a = { listen = "127.0.0.1:1";\n upstream = "127.0.0.1:0"; }; '
+                        '};\n',
                         2, ["127.0.0.1:0"]),
     "no port": ('rules = { a = {\n listen = "127.0.0.1"; upstream = "127.0.0.1:1"; }; };\n', 2,
                 ["127.0.0.1"]),
-    "bad IPv6 address": ('rules = { a = {\n listen = "[::zz]:1"; upstream = "127.0.0.1:1"; }; };\n', 2,
+    "bad IPv6 address": ('rules = { a = {\n listen = "[::zz]:1"; upstream = "127.0.0.1:1"; }; '
+                         '};\n', 2,
                          ["[::zz]:1"]),
-    "a range backwards": ('rules = { a = {\n listen = "127.0.0.1:20-10"; upstream = "127.0.0.1:1"; }; '
+    "a range backwards": ('rules = { a = {\n listen = "127.0.0.1:20-10"; upstream = '
+                          '"127.0.0.1:1"; }; '
                           '};\n', 2, ["20-10"]),
     "ranges of unlike length": ('rules = { a = { listen = "127.0.0.1:10-20";\n upstream = '
                                 '"127.0.0.1:10-15"; }; };\n', 0, ["10-15"]),
-    "UNIX path that is too long": ('rules = { a = {\n listen = "unix:/%s"; upstream = "127.0.0.1:1"; }; '
+    "UNIX path that is too long": ('rules = { a = {\n listen = "unix:/%s"; upstream = '
+                                   '"127.0.0.1:1"; }; '
                                    '};\n' % ("x" * 200), 2, ["unix:/"]),
-    "empty UNIX path": ('rules = { a = {\n listen = "unix:"; upstream = "127.0.0.1:1"; }; };\n', 2, []),
-    "upstream that can't be one": ('rules = { a = { listen = "127.0.0.1:1";\n upstream = "*:80"; }; '
+    "empty UNIX path": ('rules = { a = {\n listen = "unix:"; upstream = "127.0.0.1:1"; }; };\n',
+                        2, []),
+    "upstream that can't be one": ('rules = { a = { listen = "127.0.0.1:1";\n upstream = "*:80"; '
+                                   '}; '
                                    '};\n', 2, ["*:80"]),
     "one address in two rules": ("rules = {\n a = { %s };\n b = { %s };\n};\n" % (RULE, RULE), 3,
                                  ["a", "b", "127.0.0.1:9", "2"]),
@@ -161,11 +173,14 @@ def no_file(t):
 
 @test("conf.d is read in name order; a rule twice names both places", ONCE)
 def conf_d(t):
-    main = t.write("penstock.conf", 'defaults = { backlog = 7; };\nrules = { a = { %s }; };\n' % RULE)
+    main = t.write("penstock.conf", 'defaults = { backlog = 7; };\nrules = { a = { %s }; '
+                                    '};\n' % RULE)
     os.mkdir(t.path("conf.d"))
-    t.write("conf.d/20-b.conf", 'rules = { c = { listen = "127.0.0.1:12"; upstream = "127.0.0.1:1"; }; '
+    t.write("conf.d/20-b.conf", 'rules = { c = { listen = "127.0.0.1:12"; upstream = '
+                                '"127.0.0.1:1"; }; '
             '};\n')
-    t.write("conf.d/10-a.conf", 'rules = { b = { listen = "127.0.0.1:11"; upstream = "127.0.0.1:1"; }; '
+    t.write("conf.d/10-a.conf", 'rules = { b = { listen = "127.0.0.1:11"; upstream = '
+                                '"127.0.0.1:1"; }; '
             '};\n')
     t.write("conf.d/.hidden.conf", "rubbish")
     t.write("conf.d/other.txt", "rubbish")
@@ -298,7 +313,8 @@ def serves(t, d, address, upstream):
 def unprivileged(t):
     upstream, port = t.listener(), t.port()
     d = t.start({"r": {"listen": "127.0.0.1:%d" % port,
-                       "upstream": "127.0.0.1:%d" % upstream.getsockname()[1]}}, wrapper=as_nobody(t))
+                       "upstream": "127.0.0.1:%d" % upstream.getsockname()[1]}},
+                       wrapper=as_nobody(t))
     check_equal(d.status_field("Uid")[0], str(pwd.getpwnam("nobody").pw_uid), "Uid")
     serves(t, d, ("127.0.0.1", port), upstream)
 
@@ -327,7 +343,8 @@ def drops(t):
 @test("a user that does not exist", ONCE, ("root",))
 def no_user(t):
     d = t.prepare({"daemon": {"user": "no-such-user"},
-                   "rules": {"r": {"listen": "127.0.0.1:%d" % t.port(), "upstream": "127.0.0.1:1"}}})
+                   "rules": {"r": {"listen": "127.0.0.1:%d" % t.port(),
+                                   "upstream": "127.0.0.1:1"}}})
     d.spawn()
     d.status = d.wait_exit()
     check(d.status in (1, EX_CONFIG), "exit status %d" % d.status)

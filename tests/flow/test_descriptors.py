@@ -264,7 +264,8 @@ def high_descriptors(t):
     d, echo, clients = crowd(t, 1500)
     numbers = [int(link.split()[0]) for link in d.fd_list()]
     check(max(numbers) > 2 * select_size(), "the largest descriptor is %d" % max(numbers))
-    for i in (0, 1, 250, 505, 510, 511, 512, 513, 520, 750, 1000, 1022, 1023, 1024, 1025, 1498, 1499):
+    for i in (0, 1, 250, 505, 510, 511, 512, 513, 520, 750, 1000, 1022, 1023, 1024, 1025, 1498,
+              1499):
         answered(echo, clients[i], b"%c" % (65 + i % 26))
     # Numbers that become free in the middle are used again.
     for i in range(400, 700):

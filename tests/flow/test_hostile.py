@@ -221,7 +221,8 @@ def silent(t):
     clients = [scene.client() for _ in range(300)]
     wait_for(lambda: len(scene.upstream.sessions) >= 301, "300 silent sessions at the upstream")
     rounds = scene.bystander.rounds
-    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error, "pings beside them")
+    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error,
+             "pings beside them")
     for i, s in enumerate(clients):
         (reset if i % 3 == 0 else socket.socket.close)(s)
     scene.finish(300)
@@ -234,7 +235,8 @@ def half_closed(t):
     for s in clients:
         s.shutdown(socket.SHUT_WR)
     rounds = scene.bystander.rounds
-    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error, "pings beside them")
+    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error,
+             "pings beside them")
     for s in clients:
         reset(s)
     scene.finish(300)
@@ -267,7 +269,8 @@ def never_reads(t):
         except BlockingIOError:
             pass
     rounds = scene.bystander.rounds
-    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error, "pings beside them")
+    wait_for(lambda: scene.bystander.rounds > rounds + 50 or scene.bystander.error,
+             "pings beside them")
     for s in clients:
         reset(s)
     scene.finish(20)

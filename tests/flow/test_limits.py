@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A limit of 2, hit by 50 clients at once, 100 times over: never 3 at the upstream, never fewer than
-2 while there is demand."""
+"""A limit of 2, hit by 50 clients at once, 100 times over: never 3 at the upstream, never fewer
+than 2 while there is demand."""
 
 import select
 import socket
@@ -67,7 +67,16 @@ class Upstream:
                 return True
             select.select([self.socket, *self.live], [], [], 0.05)
             return False
-        wait_for(reached, lambda: "%d sessions at the upstream, there are %d" % (count, len(self.live)))
+        wait_for(reached, lambda: "%d sessions at the upstream, there are %d" % (count,
+                                                                                 len(self.live)))
+
+    def wait_gone(self, session):
+        """Until this one has ended."""
+        def gone():
+            self.accept_all()
+            self.drop_ended()
+            return session not in self.live
+        wait_for(gone, "the end of a session to reach the upstream")
 
 
 def connect_all(addresses, count):
@@ -88,7 +97,8 @@ def close_and_wait(d, clients, upstream, ended):
     for s in upstream.live:
         s.close()
     upstream.live.clear()
-    wait_for(lambda: len([s for s in d.sessions() if "id" in s]) >= ended, "%d sessions to end" % ended)
+    wait_for(lambda: len([s for s in d.sessions() if "id" in s]) >= ended,
+             "%d sessions to end" % ended)
 
 
 def round_of_refusals(d, addresses, upstream, kind, number):
@@ -104,7 +114,8 @@ def round_of_refusals(d, addresses, upstream, kind, number):
                 if how:
                     away[s] = how
         return len(away) >= CLIENTS - LIMIT
-    wait_for(all_but_two, lambda: "%d clients to be turned away, %d were" % (CLIENTS - LIMIT, len(away)))
+    wait_for(all_but_two, lambda: "%d clients to be turned away, %d were" % (CLIENTS - LIMIT,
+                                                                             len(away)))
     upstream.wait(LIMIT)
     for s in clients:
         check(s in away or turned_away(s) is None, "one more client was turned away")
@@ -120,7 +131,8 @@ def round_of_waiting(d, addresses, upstream, number):
     served = 0
     while served < CLIENTS:
         upstream.wait(min(LIMIT, CLIENTS - served))
-        check_equal(upstream.total - number * CLIENTS, served + len(upstream.live), "sessions so far")
+        check_equal(upstream.total - number * CLIENTS, served + len(upstream.live),
+                    "sessions so far")
         # Which client it is shows in what arrives there.
         done = upstream.live[0]
         done.send(b"x")
@@ -135,8 +147,7 @@ def round_of_waiting(d, addresses, upstream, number):
         clients.remove(found[0])
         found[0].close()
         served += 1
-        wait_for(lambda: upstream.accept_all() or upstream.drop_ended() or done not in upstream.live,
-                 "the end of a session to reach the upstream")
+        upstream.wait_gone(done)
     wait_for(lambda: len(d.sessions()) >= CLIENTS * (number + 1), "all sessions to end")
 
 

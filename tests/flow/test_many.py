@@ -323,7 +323,8 @@ def crowd(t):
     by_client = {line["client"]: line for line in lines}
     check_equal(len(by_client), SESSIONS, "clients in the log")
     allowed = {"client-rst": ("client-reset",), "upstream-rst": ("upstream-reset",),
-               "client-close": ("client-reset", "done"), "upstream-close": ("upstream-reset", "done")}
+               "client-close": ("client-reset", "done"), "upstream-close": ("upstream-reset",
+                                                                            "done")}
     for plan in plans:
         client = c.clients[plan.number]
         line = by_client["%s:%d" % client.local]

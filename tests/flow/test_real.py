@@ -101,7 +101,8 @@ Subsystem sftp internal-sftp
 """ % (port, t.path("host"), t.path("authorized")))
     server(t, port, program("sshd"), "-D", "-e", "-f", config)
     d, through = forward(t, port)
-    options = ["-F", "none", "-i", t.path("user"), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+    options = ["-F", "none", "-i", t.path("user"), "-o", "BatchMode=yes", "-o",
+               "IdentitiesOnly=yes",
                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                "-o", "LogLevel=ERROR"]
     where = user.pw_name + "@127.0.0.1"
@@ -116,7 +117,8 @@ Subsystem sftp internal-sftp
     run(*scp, "%s:%s" % (where, t.path("uploaded")), t.path("back"))
     check_equal(hash_of(t.path("back")), digest, "hash of the file that came back")
     lines = d.wait_sessions(3)
-    check(all(l["end"] in ("done", "client-reset") for l in lines), "ends: %r" % [l[""] for l in lines])
+    check(all(l["end"] in ("done", "client-reset") for l in lines),
+          "ends: %r" % [l[""] for l in lines])
     check(int(lines[1]["in"]) > 200 << 20 and int(lines[2]["out"]) > 200 << 20, "counts in the log")
 
 
@@ -161,7 +163,8 @@ http {
         run(*curl, "-o", t.path("got"), base + "/big")
         check_equal(hash_of(t.path("got")), digest, "hash of the big file over " + base[:5])
     lines = d.wait_sessions(6)
-    check(all(l["end"] in ("done", "client-reset") for l in lines), "ends: %r" % [l[""] for l in lines])
+    check(all(l["end"] in ("done", "client-reset") for l in lines),
+          "ends: %r" % [l[""] for l in lines])
 
 
 @test("iperf3: both directions", needs=("iperf3",))
@@ -170,7 +173,8 @@ def iperf(t):
     server(t, port, program("iperf3"), "-s", "-p", str(port), "-B", "127.0.0.1")
     d, through = forward(t, port)
     for extra in ([], ["-R"], ["-P", "4"], ["-P", "4", "-R"]):
-        out = run(program("iperf3"), "-c", "127.0.0.1", "-p", str(through), "-n", "128M", "-J", *extra)
+        out = run(program("iperf3"), "-c", "127.0.0.1", "-p", str(through), "-n", "128M", "-J",
+                  *extra)
         result = json.loads(out)
         check("error" not in result, "iperf3 %s: %s" % (extra, result.get("error")))
         check(result["end"]["sum_received"]["bytes"] > 0, "iperf3 %s: nothing was received" % extra)
@@ -180,7 +184,8 @@ def iperf(t):
 @test("redis: chat, pipeline, large values", needs=("redis-server", "redis-cli"))
 def redis(t):
     port = t.port()
-    server(t, port, program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+    server(t, port, program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save",
+           "",
            "--dir", t.dir, "--daemonize", "no")
     d, through = forward(t, port)
     cli = [program("redis-cli"), "-p", str(through)]

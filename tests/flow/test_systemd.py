@@ -144,7 +144,8 @@ def listen_unix(t):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(5)
-    d = passed(t, {"a": {"listen": "systemd:web", "upstream": target(upstream)}}, [listener], ["web"])
+    d = passed(t, {"a": {"listen": "systemd:web", "upstream": target(upstream)}}, [listener],
+               ["web"])
     client, other = forward(t, t.connect(path), upstream, b"hello")
     client.close()
     other.close()
@@ -258,4 +259,5 @@ def json_lines(t):
         lines = [json.loads(l) for l in d.log().splitlines() if l.startswith("{")]
         return [l for l in lines if "end" in l]
     line = wait_for(session, "the session's line")[0]
-    check_equal((line["rule"], line["end"], line["in"], line["out"]), ("r", "done", 5, 0), str(line))
+    check_equal((line["rule"], line["end"], line["in"], line["out"]), ("r", "done", 5, 0),
+                str(line))
