@@ -34,16 +34,16 @@ static size_t count_listens(const struct conf *conf)
 
 static int check(const char *path)
 {
+    uint64_t promised, available = fds_available();
     struct conf *conf = load(path);
-    uint64_t promised, limit = fds_raise_limit();
 
     if (!conf)
         return EX_CONFIG;
     promised = conf_descriptors_promised(conf);
     printf("%s: ok, %zu rules, %zu addresses\n", path, conf->rule_count, count_listens(conf));
     printf("descriptors: the limits promise %" PRIu64 ", %" PRIu64 " can be had\n", promised,
-           fds_available(limit));
-    if (promised > fds_available(limit))
+           available);
+    if (promised > available)
         fprintf(stderr,
                 "%s: warning: the limits promise more descriptors than can be had: lower "
                 "max_connections, or raise the hard limit (LimitNOFILE= under systemd)\n",

@@ -11,6 +11,7 @@
 
 #include "daemon/listeners.h"
 #include "daemon/status.h"
+#include "flow/admit.h"
 #include "flow/rule.h"
 #include "flow/session.h"
 #include "flow/worker.h"
@@ -26,6 +27,7 @@ struct service {
     struct loop *loop;
     struct signals *signals;
     struct fds fds;
+    uint64_t available; /* descriptors that could be had at start */
     struct worker worker;
     struct passed passed;
     struct rule **rules; /* rule_count of them, in the order of the config */
@@ -90,11 +92,19 @@ static void on_signal(void *arg, int signal)
 {
     struct service *sv = arg;
 
-    if (signal == SIGHUP)
+    switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+        stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        break;
+    case SIGHUP:
         log_message(sv->log, LEVEL_WARNING,
                     "SIGHUP: this version reads its config at start only; restart it instead");
-    else
-        stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        break;
+    default: /* of which the default action would end us */
+        log_message(sv->log, LEVEL_INFO, "%s is ignored",
+                    signal == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+    }
 }
 
 static void on_engine_moved(void *arg, const char *engine)
@@ -138,7 +148,7 @@ static bool start_log(struct service *sv)
 
 static bool start_loop(struct service *sv)
 {
-    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, 0};
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
 
     sv->loop = loop_new(engine_of(sv->conf));
     if (!sv->loop)
@@ -148,26 +158,54 @@ static bool start_loop(struct service *sv)
     return sv->signals || fail(sv, "signals", errno);
 }
 
-/* Descriptors are counted before any session comes: what the limits promise against what can be
- * had. */
+/* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
+static bool start_fds(struct service *sv)
+{
+    int error = passed_take(&sv->passed);
+
+    if (error)
+        return fail(sv, "sockets passed by the service manager", error);
+    /* those passed are listeners, which the limits promise */
+    sv->available = fds_available() + (unsigned)sv->passed.count;
+    return true;
+}
+
+/* Pipes may take a quarter of the room (two descriptors each), but nothing that is promised to
+ * sessions, unless more is promised than there is anyway. Without a pipe the relay copies. */
+static unsigned pipes_most(uint64_t room, uint64_t promised)
+{
+    uint64_t most = room / 8;
+
+    if (promised <= room && (room - promised) / 2 < most)
+        most = (room - promised) / 2;
+    return (unsigned)most;
+}
+
+/* What the limits promise against what can be had. */
 static bool start_worker(struct service *sv)
 {
-    uint64_t limit = fds_raise_limit();
     uint64_t promised = conf_descriptors_promised(sv->conf);
-    int open_now = fds_count_open();
-    unsigned listens = 0;
+    uint64_t listens = 0, room;
 
-    if (promised > fds_available(limit))
+    for (size_t i = 0; i < sv->conf->rule_count; i++)
+        listens += sv->conf->rules[i].listen_count;
+    if (sv->available < listens + SESSION_FDS) {
+        log_message(sv->log, LEVEL_ERROR,
+                    "%" PRIu64 " listeners and one session need %" PRIu64 " descriptors, %" PRIu64
+                    " can be had: raise the hard limit (LimitNOFILE= under systemd)",
+                    listens, listens + SESSION_FDS, sv->available);
+        return false;
+    }
+    if (promised > sv->available)
         log_fields(sv->log, LEVEL_WARNING,
                    "the limits promise more descriptors than can be had: lower max_connections, or "
                    "raise the hard limit (LimitNOFILE= under systemd)",
                    (struct log_field[]){LOG_NUMBER("promised", promised),
-                                        LOG_NUMBER("available", fds_available(limit))},
+                                        LOG_NUMBER("available", sv->available)},
                    2);
-    for (size_t i = 0; i < sv->conf->rule_count; i++)
-        listens += (unsigned)sv->conf->rules[i].listen_count;
-    fds_budget(&sv->fds, limit, (open_now > 0 ? (unsigned)open_now : 0) + listens);
-    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds))
+    room = sv->available - listens;
+    fds_budget(&sv->fds, room);
+    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds, pipes_most(room, promised - listens)))
         return fail(sv, "worker", ENOMEM);
     sv->worker.changed = on_change;
     sv->worker.changed_arg = sv;
@@ -178,10 +216,7 @@ static bool start_worker(struct service *sv)
 static bool open_rules(struct service *sv)
 {
     bool ok = true;
-    int error = passed_take(&sv->passed);
 
-    if (error)
-        return fail(sv, "sockets passed by the service manager", error);
     sv->rules = calloc(sv->conf->rule_count, sizeof(struct rule *));
     if (!sv->rules)
         return fail(sv, "rules", ENOMEM);
@@ -263,8 +298,8 @@ int service_run(struct conf *conf)
     bool ok;
 
     list_init(&sv.worker.sessions);
-    ok = start_log(&sv) && start_loop(&sv) && start_worker(&sv) && open_rules(&sv) &&
-         drop_privileges(&sv) && start_rules(&sv);
+    ok = start_fds(&sv) && start_log(&sv) && start_loop(&sv) && start_worker(&sv) &&
+         open_rules(&sv) && drop_privileges(&sv) && start_rules(&sv);
     if (ok) {
         int error = loop_run(sv.loop);
 

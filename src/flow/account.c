@@ -123,8 +123,8 @@ void account_refused(struct rule *rule, const struct addr *client, enum end end,
 {
     struct refusals *r = &rule->refusals;
 
-    atomic_fetch_add_explicit(&rule->account.ended[end], 1, memory_order_relaxed);
     if (client) {
+        atomic_fetch_add_explicit(&rule->account.ended[end], 1, memory_order_relaxed);
         rule->worker->refused++;
         worker_changed(rule->worker);
     }

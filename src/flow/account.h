@@ -41,8 +41,11 @@ struct refusals {
 /* Close the record of an ended session: counters, and its line in the log. */
 void account_session(const struct session *s, enum end end);
 
-/* A client that was refused, and why if `end` alone doesn't tell (or NULL). `client` is NULL when
- * it was not even accepted, but left in the backlog. */
+/*
+ * A client that was refused, and why if `end` alone doesn't tell (or NULL). `client` is NULL when
+ * none was accepted, but all are left in the backlog: that is logged likewise, and nobody is
+ * counted as refused.
+ */
 void account_refused(struct rule *rule, const struct addr *client, enum end end, const char *why);
 
 /* Log what is still silent, and stop the timer. */

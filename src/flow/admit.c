@@ -19,6 +19,15 @@ static bool take_place(atomic_uint *live, unsigned most)
     return true;
 }
 
+/* Sessions come before the pipes that are kept for the next transfer. */
+static bool book_session(struct worker *w)
+{
+    if (fds_book(w->fds, SESSION_FDS))
+        return true;
+    pipe_pool_trim(&w->pipes);
+    return fds_book(w->fds, SESSION_FDS);
+}
+
 enum admit admit_take(struct listener *l)
 {
     struct rule *rule = l->rule;
@@ -29,7 +38,7 @@ enum admit admit_take(struct listener *l)
         atomic_fetch_sub(&rule->live, 1);
         return ADMIT_FULL;
     }
-    if (!fds_book(rule->worker->fds, SESSION_FDS)) {
+    if (!book_session(rule->worker)) {
         atomic_fetch_sub(&l->live, 1);
         atomic_fetch_sub(&rule->live, 1);
         return ADMIT_NO_DESCRIPTORS;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "flow/listener.h"
@@ -25,10 +24,10 @@ struct dial {
     int64_t attempt;  /* of the address being tried */
     struct addr *addrs;
     size_t count;
-    size_t next;    /* the address to try after the current one */
-    enum end worst; /* what the attempts came to so far */
-    int error;      /* the errno of that */
-    bool entering;  /* dial_enter() has not returned: verdicts go through it */
+    size_t next;   /* the address to try after the current one */
+    enum end last; /* what the last attempt came to */
+    int error;     /* the errno of that */
+    bool entering; /* dial_enter() has not returned: verdicts go through it */
     struct verdict verdict;
 };
 
@@ -64,13 +63,13 @@ static void drop_attempt(struct session *s)
 {
     loop_unwatch(s->worker->loop, &s->watch[UPSTREAM]);
     if (s->fd[UPSTREAM] >= 0)
-        close(s->fd[UPSTREAM]);
+        sock_reset(s->fd[UPSTREAM]); /* it may have come up meanwhile: no clean end of nothing */
     s->fd[UPSTREAM] = -1;
 }
 
 static void note_failure(struct session *s, int error)
 {
-    s->dial->worst = end_of(error);
+    s->dial->last = end_of(error);
     s->dial->error = error;
 }
 
@@ -106,7 +105,7 @@ static struct verdict try_address(struct session *s, const struct addr *a)
     }
     if (fd < 0) {
         note_failure(s, -fd);
-        return VERDICT_END(d->worst);
+        return VERDICT_END(d->last);
     }
     s->fd[UPSTREAM] = fd;
     if (done)
@@ -119,7 +118,7 @@ static struct verdict try_address(struct session *s, const struct addr *a)
         return VERDICT_WAIT;
     note_failure(s, -error);
     drop_attempt(s);
-    return VERDICT_END(d->worst);
+    return VERDICT_END(d->last);
 }
 
 /* Try the addresses that are left, until one is under way or none is left. */
@@ -138,7 +137,7 @@ static struct verdict try_next(struct session *s)
         if (v.what != END)
             return v;
     }
-    return failed(s, d->worst, d->error);
+    return failed(s, d->last, d->error);
 }
 
 static int set_addresses(struct session *s, const struct addr *addrs, size_t count)
@@ -188,7 +187,7 @@ static struct verdict resolve(struct session *s)
 
     d->verdict = VERDICT_WAIT;
     d->entering = true;
-    d->worst = END_RESOLVE_FAILED;
+    d->last = END_RESOLVE_FAILED;
     resolve_start(s->worker->resolver, &d->request, s->rule->conf->upstream_name, on_resolved);
     d->entering = false;
     if (d->verdict.what != WAIT || d->count > 0)

@@ -128,7 +128,7 @@ int listener_open(struct listener *l, const char **why)
         *why = explain(fd, conf);
         return fd;
     }
-    sock_set_nodelay(fd, &address);
+    sock_set_stream(fd, &address);
     sock_set_keepalive(fd, &address, &ka);
     l->fd = fd;
     remember_file(l);
@@ -141,7 +141,7 @@ void listener_adopt(struct listener *l, int fd)
     struct addr bound;
 
     if (sock_check_listening(fd, &bound) == 0) {
-        sock_set_nodelay(fd, &bound);
+        sock_set_stream(fd, &bound);
         sock_set_keepalive(fd, &bound, &ka);
     }
     l->fd = fd;
@@ -203,9 +203,23 @@ void listener_wake(struct listener *l)
     listen_again(l);
 }
 
-static bool is_shortage(int error)
+/* Errors of one client that is gone already (accept(2), "Error handling"): the next may be well. */
+static bool is_clients_own(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+    switch (error) {
+    case -ECONNABORTED:
+    case -EINTR:
+    case -EPROTO:
+    case -ENOPROTOOPT:
+    case -ENETDOWN:
+    case -ENETUNREACH:
+    case -EHOSTDOWN:
+    case -EHOSTUNREACH:
+    case -ENONET:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void refuse(struct listener *l, int fd, const struct addr *client)
@@ -226,10 +240,13 @@ static bool accept_one(struct listener *l, bool certain)
 
     if (admit == ADMIT_NO_DESCRIPTORS) {
         if (certain)
-            rest(l, "the descriptor budget is used up");
+            rest(l,
+                 "the descriptor budget is used up: lower max_connections, or raise LimitNOFILE=");
         return false;
     }
     if (admit == ADMIT_FULL && l->rule->conf->options.on_limit == ON_LIMIT_WAIT) {
+        if (certain)
+            account_refused(l->rule, NULL, END_LIMIT, "clients wait in the backlog");
         wait_for_place(l);
         return false;
     }
@@ -237,11 +254,9 @@ static bool accept_one(struct listener *l, bool certain)
     if (fd < 0) {
         if (admit == ADMIT_YES)
             admit_release(l);
-        if (is_shortage(fd))
+        if (fd != -EAGAIN && !is_clients_own(fd))
             rest(l, strerror(-fd));
-        /* Others are the failed client's own (accept(2), "Error handling"): the next may be well.
-         */
-        return !is_shortage(fd) && fd != -EAGAIN;
+        return is_clients_own(fd);
     }
     l->rest_ms = 0;
     if (admit == ADMIT_FULL)
@@ -255,7 +270,8 @@ static void on_readable(struct watch *w, unsigned events)
 {
     struct listener *l = container_of(w, struct listener, watch);
 
-    (void)events;
+    if (!(events & LOOP_READ))
+        return; /* it rests or waits, and its socket has an error: accept(2) will tell */
     for (int i = 0; i < ACCEPT_TURN && accept_one(l, i == 0); i++)
         ;
 }

@@ -189,6 +189,9 @@ static enum move move_new(struct session *s, enum side from, int *error)
         size_t count = 0;
 
         result = spliced ? splice_once(s, from, &count, error) : copy_once(s, from, &count, error);
+        /* splice(2) stops before a byte sent as urgent, and would for ever: recv(2) takes it. */
+        if (spliced && result == MOVE_DRY && turn == 0)
+            result = copy_once(s, from, &count, error);
         turn += count;
         if (!spliced && !f->splicing)
             choose_mode(s, f, count == SCRATCH_SIZE);

@@ -114,18 +114,6 @@ static struct verdict settle(struct session *s)
     return VERDICT_WAIT;
 }
 
-/* Both FINs are through. A reset that came after the last of them, and that no event has told yet,
- * is still one: the other side gets it too. */
-static struct verdict close_both(struct session *s)
-{
-    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
-        s->error = sock_error(s->fd[side]);
-        if (s->error)
-            return reset_both(s, side == CLIENT ? END_CLIENT_RESET : END_UPSTREAM_RESET);
-    }
-    return VERDICT_END(END_DONE);
-}
-
 static struct verdict act(struct session *s, unsigned actions)
 {
     if (actions & ACT_INVALID)
@@ -140,7 +128,7 @@ static struct verdict act(struct session *s, unsigned actions)
     if (actions & ACT_SHUT_UPSTREAM)
         shutdown(s->fd[UPSTREAM], SHUT_WR);
     if (actions & ACT_CLOSE)
-        return close_both(s);
+        return VERDICT_END(END_DONE);
     if (actions & ACT_RESET)
         return reset_both(s, s->half_end);
     if (actions & ACT_SETTLE) {
@@ -160,23 +148,45 @@ static struct verdict side_reset(struct session *s, enum side side, int error)
     return feed(s, half_on(EVENT_RST_CLIENT, side));
 }
 
-/* Nothing more will come from `from`, and nothing that came is held. */
-static struct verdict side_ended(struct session *s, enum side from)
-{
-    struct verdict v = feed(s, half_on(EVENT_FIN_CLIENT, from));
-
-    s->active = loop_now(s->worker->loop); /* half_close_timeout counts from here */
-    return v.what == WAIT ? feed(s, half_on(EVENT_SENT_CLIENT, from)) : v;
-}
-
-/* --- bytes ----------------------------------------------------------------------------------- */
-
 /* Is there anything left to do for the bytes of `from`? */
 static bool is_moving(const struct session *s, enum side from)
 {
     return s->half.dir[from] != DIR_SHUT &&
            (!is_flushing(s) || flushed_side(s) == other_side(from));
 }
+
+/* A reset that no event has told yet. */
+static struct verdict find_reset(struct session *s)
+{
+    struct verdict v = VERDICT_WAIT;
+
+    for (enum side side = CLIENT; side <= UPSTREAM && v.what == WAIT; side++) {
+        int error = sock_error(s->fd[side]);
+
+        if (error)
+            v = side_reset(s, side, error);
+    }
+    return v;
+}
+
+/*
+ * Nothing more will come from `from`, and nothing that came is held: it is not read while something
+ * is. If this is the second FIN, both sides are about to be closed: the last chance to see that one
+ * was reset.
+ */
+static struct verdict side_ended(struct session *s, enum side from)
+{
+    struct verdict v = feed(s, half_on(EVENT_FIN_CLIENT, from));
+
+    s->active = loop_now(s->worker->loop); /* half_close_timeout counts from here */
+    if (v.what == WAIT && !is_flushing(s) && s->half.dir[other_side(from)] == DIR_SHUT)
+        v = find_reset(s);
+    if (v.what == WAIT && is_moving(s, from))
+        v = feed(s, half_on(EVENT_SENT_CLIENT, from));
+    return v;
+}
+
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 static struct verdict pump(struct session *s, enum side from)
 {
@@ -187,9 +197,6 @@ static struct verdict pump(struct session *s, enum side from)
         return VERDICT_WAIT;
     switch (move_bytes(s, from, half_reads(&s->half, from), &error)) {
     case MOVE_DRY:
-        if (s->half.dir[from] == DIR_ENDED)
-            return feed(s, half_on(EVENT_SENT_CLIENT, from));
-        break;
     case MOVE_BLOCKED:
     case MOVE_MORE:
         break;
@@ -304,7 +311,12 @@ void relay_leave(struct session *s)
     move_drop(s, UPSTREAM);
 }
 
-bool relay_owes(const struct session *s, enum side side)
+bool relay_is_whole(const struct session *s, enum side side)
 {
-    return move_held(s, other_side(side)) > 0;
+    return !is_flushing(s) && s->half.dir[other_side(side)] == DIR_SHUT;
+}
+
+bool relay_is_flushing(const struct session *s)
+{
+    return is_flushing(s);
 }

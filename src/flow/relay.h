@@ -15,7 +15,10 @@ struct verdict relay_event(struct session *s, enum side side, unsigned events);
 struct verdict relay_timer(struct session *s);
 void relay_leave(struct session *s);
 
-/* Are there bytes for `side` that were read from the other and not sent yet? */
-bool relay_owes(const struct session *s, enum side side);
+/* Has `side` got the whole of the other side's stream, its FIN included? */
+bool relay_is_whole(const struct session *s, enum side side);
+
+/* Has one side been reset, and is the other still getting what was received before? */
+bool relay_is_flushing(const struct session *s);
 
 #endif

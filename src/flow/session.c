@@ -114,9 +114,11 @@ void session_step(struct session *s, struct verdict v)
 
 void session_end_now(struct session *s, enum end end)
 {
+    bool relaying = s->stage == STAGE_RELAY;
+
     for (enum side side = CLIENT; side <= UPSTREAM; side++)
-        s->reset[side] = s->stage == STAGE_DIAL || relay_owes(s, side);
-    end_session(s, end);
+        s->reset[side] = !relaying || !relay_is_whole(s, side);
+    end_session(s, relaying && relay_is_flushing(s) ? (enum end)s->half_end : end);
 }
 
 void session_begin(struct listener *l, int fd, const struct addr *client)

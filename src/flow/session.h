@@ -41,7 +41,7 @@ struct verdict {
 /* Bytes on their way from one side to the other. Idle, it owns neither memory nor pipe. */
 struct flow {
     struct buf kept;   /* read, and not taken by the other side yet */
-    struct pipe *pipe; /* while splicing and not idle: what it holds comes before nothing else */
+    struct pipe *pipe; /* while splicing: what it holds was read, and not taken either */
     uint64_t bytes;    /* taken by the other side */
     uint8_t streak;    /* copying: reads in a row that filled the scratch; splicing: thin ones */
     bool splicing;
@@ -100,8 +100,9 @@ int session_timer(struct session *s, int64_t delay_ms);
 void session_step(struct session *s, struct verdict v);
 
 /*
- * End it now from outside of its stages (shutdown, kill): a side to which bytes are still owed is
- * reset, so that a cut stream never looks whole; others are closed.
+ * End it now from outside of its stages (shutdown, kill): a side that has not got the other's FIN
+ * is reset, so that a cut stream never looks whole. One whose other side was reset already ends for
+ * that reason.
  */
 void session_end_now(struct session *s, enum end end);
 

@@ -6,14 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Pipes may take a quarter of the descriptors (two each); beyond that the relay copies. */
-#define PIPES_SHARE 8
-
-int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds)
+int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds,
+                unsigned pipes)
 {
     *w = (struct worker){.loop = loop, .log = log, .fds = fds, .next_id = 1};
     list_init(&w->sessions);
-    pipe_pool_init(&w->pipes, fds, fds->room / PIPES_SHARE);
+    pipe_pool_init(&w->pipes, fds, pipes);
     w->scratch = malloc(SCRATCH_SIZE);
     w->resolver = resolver_new(loop, log);
     if (w->scratch && w->resolver)

@@ -41,8 +41,10 @@ struct worker {
 /* Small enough to stay in the cache between recv and send, large enough to make calls rare. */
 #define SCRATCH_SIZE (32u << 10)
 
-/* Give *w what it needs to run on `loop`; loop, log and fds are borrowed. Returns 0 or -ENOMEM. */
-int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds);
+/* Give *w what it needs to run on `loop`, with at most `pipes` pipes for splicing; loop, log and
+ * fds are borrowed. Returns 0 or -ENOMEM. */
+int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds,
+                unsigned pipes);
 
 /* The sessions must have ended. */
 void worker_fini(struct worker *w);

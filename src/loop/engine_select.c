@@ -250,12 +250,14 @@ static int select_wait(void *state, struct engine_event *out, int timeout_ms)
     if (s->quiet_count > 0) {
         int64_t left = s->quiet_due - clock_monotonic_ms();
 
-        if (left <= 0)
+        if (left <= 0) {
             n = collect_errors(s, out);
+            left = LOOP_ERROR_MS;
+        }
         if (n > 0)
             timeout_ms = 0;
-        else if (timeout_ms < 0 || timeout_ms > LOOP_ERROR_MS)
-            timeout_ms = left > 0 && left < LOOP_ERROR_MS ? (int)left : LOOP_ERROR_MS;
+        else if (timeout_ms < 0 || timeout_ms > left)
+            timeout_ms = (int)left;
     }
     for (int i = 0; words > 0 && i < 2; i++)
         memcpy(s->sets[READY_READ + i], s->sets[WANT_READ + i], words * sizeof(unsigned long));

@@ -4,7 +4,6 @@
 #include "os/fds.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,7 +21,7 @@ void fds_open_standard(void)
         close(fd);
 }
 
-uint64_t fds_raise_limit(void)
+static uint64_t raise_limit(void)
 {
     struct rlimit rl;
 
@@ -34,30 +33,31 @@ uint64_t fds_raise_limit(void)
     return rl.rlim_cur;
 }
 
-int fds_count_open(void)
+/* Without /proc: the standard three. */
+static unsigned count_open(void)
 {
     DIR *dir = opendir("/proc/self/fd");
     const struct dirent *entry;
-    int count = 0;
+    unsigned count = 0;
 
     if (!dir)
-        return -errno;
+        return 3;
     while ((entry = readdir(dir)))
         count += entry->d_name[0] != '.';
     closedir(dir);
     return count - 1; /* the directory's own */
 }
 
-uint64_t fds_available(uint64_t limit)
+uint64_t fds_available(void)
 {
-    return limit > FDS_RESERVE ? limit - FDS_RESERVE : 0;
+    uint64_t limit = raise_limit();
+    uint64_t taken = (uint64_t)count_open() + FDS_RESERVE;
+
+    return limit > taken ? limit - taken : 0;
 }
 
-void fds_budget(struct fds *fds, uint64_t limit, unsigned open_now)
+void fds_budget(struct fds *fds, uint64_t room)
 {
-    uint64_t taken = (uint64_t)open_now + FDS_RESERVE;
-    uint64_t room = limit > taken ? limit - taken : 0;
-
     atomic_init(&fds->booked, 0);
     fds->room = room < UINT_MAX ? (unsigned)room : UINT_MAX;
 }

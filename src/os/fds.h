@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Kept free for what is not booked: the resolver's sockets, reading files, a client to be refused.
- */
-#define FDS_RESERVE 24
+/* Kept free for what is not booked: our own few (the engine's, signals, the log), the resolver's
+ * sockets, files being read, a client that is to be refused. */
+#define FDS_RESERVE 32
 
 struct fds {
     atomic_uint booked;
@@ -23,18 +23,15 @@ struct fds {
  * such a number, and is written to as standard error. */
 void fds_open_standard(void);
 
-/* Raise the soft RLIMIT_NOFILE to the hard one (getrlimit(2)) and return it. */
-uint64_t fds_raise_limit(void);
+/*
+ * How many descriptors listeners, sessions and pipes may have: RLIMIT_NOFILE (getrlimit(2)), raised
+ * to its hard value, less those open now and the reserve. To be asked at start, before anything is
+ * opened.
+ */
+uint64_t fds_available(void);
 
-/* How many descriptors this process has open (/proc/self/fd), or a negative errno. */
-int fds_count_open(void);
-
-/* What a budget of `limit` can promise to listeners and sessions before anything is open but the
- * reserve. */
-uint64_t fds_available(uint64_t limit);
-
-/* A budget of what is left of `limit` beside those open now and the reserve. */
-void fds_budget(struct fds *fds, uint64_t limit, unsigned open_now);
+/* A budget of `room` descriptors. */
+void fds_budget(struct fds *fds, uint64_t room);
 
 /* Book `count`: true, or false when there are not as many left. */
 bool fds_book(struct fds *fds, unsigned count);

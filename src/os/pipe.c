@@ -16,6 +16,10 @@
 #define PIPE_WANTED (1u << 20)
 #define PIPE_LEAST  (64 << 10)
 
+/* Trying for a pipe that can't be had costs more than copying does: so many do without before the
+ * next try. */
+#define SKIP_AFTER_FAILURE 1000
+
 /* Free pipes that are kept for the next who asks. */
 #define IDLE_MOST 32
 
@@ -39,13 +43,18 @@ static void close_pipe(struct pipe_pool *pool, struct pipe *p)
     pool->open--;
 }
 
-void pipe_pool_fini(struct pipe_pool *pool)
+void pipe_pool_trim(struct pipe_pool *pool)
 {
     struct list *link;
 
     while ((link = list_take_first(&pool->free)))
         close_pipe(pool, container_of(link, struct pipe, link));
     pool->idle = 0;
+}
+
+void pipe_pool_fini(struct pipe_pool *pool)
+{
+    pipe_pool_trim(pool);
 }
 
 static struct pipe *open_pipe(struct pipe_pool *pool)
@@ -75,11 +84,20 @@ static struct pipe *open_pipe(struct pipe_pool *pool)
 struct pipe *pipe_take(struct pipe_pool *pool)
 {
     struct list *link = list_take_first(&pool->free);
+    struct pipe *p;
 
-    if (!link)
-        return open_pipe(pool);
-    pool->idle--;
-    return container_of(link, struct pipe, link);
+    if (link) {
+        pool->idle--;
+        return container_of(link, struct pipe, link);
+    }
+    if (pool->skip > 0) {
+        pool->skip--;
+        return NULL;
+    }
+    p = open_pipe(pool);
+    if (!p)
+        pool->skip = SKIP_AFTER_FAILURE;
+    return p;
 }
 
 void pipe_give(struct pipe_pool *pool, struct pipe *p)

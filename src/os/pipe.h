@@ -25,6 +25,7 @@ struct pipe_pool {
     unsigned idle; /* how many are free */
     unsigned open; /* and how many there are at all */
     unsigned most; /* that may be open */
+    unsigned skip; /* requests to turn away before another pipe is tried: the last one failed */
     struct fds *fds;
 };
 
@@ -35,6 +36,9 @@ bool pipe_built_in(void);
 void pipe_pool_init(struct pipe_pool *pool, struct fds *fds, unsigned most);
 /* Closes the free ones. */
 void pipe_pool_fini(struct pipe_pool *pool);
+
+/* Close the free ones now: their descriptors are needed. */
+void pipe_pool_trim(struct pipe_pool *pool);
 
 /* An empty pipe, or NULL when there is none to be had just now. */
 struct pipe *pipe_take(struct pipe_pool *pool);

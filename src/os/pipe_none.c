@@ -23,6 +23,11 @@ void pipe_pool_fini(struct pipe_pool *pool)
     (void)pool;
 }
 
+void pipe_pool_trim(struct pipe_pool *pool)
+{
+    (void)pool;
+}
+
 struct pipe *pipe_take(struct pipe_pool *pool)
 {
     (void)pool;

@@ -98,10 +98,12 @@ int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_
     return result;
 }
 
-void sock_set_nodelay(int fd, const struct addr *a)
+void sock_set_stream(int fd, const struct addr *a)
 {
-    if (is_ip(a))
-        set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!is_ip(a))
+        return;
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka)
@@ -167,7 +169,7 @@ int sock_connect(const struct addr *a, bool *done)
     fd = socket(a->family, TYPE, 0);
     if (fd < 0)
         return -errno;
-    sock_set_nodelay(fd, a);
+    sock_set_stream(fd, a);
     *done = connect(fd, (const struct sockaddr *)&ss, len) == 0;
     if (*done)
         return fd;

@@ -40,8 +40,12 @@ int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_
  * for UNIX; best effort. */
 void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka);
 
-/* Set TCP_NODELAY, likewise inherited. sock_connect() does it by itself. */
-void sock_set_nodelay(int fd, const struct addr *a);
+/*
+ * Set what every relayed TCP socket has, likewise inherited; sock_connect() does it by itself:
+ * TCP_NODELAY, and SO_OOBINLINE, so that a byte sent as urgent (tcp(7)) stays in the stream instead
+ * of being lost.
+ */
+void sock_set_stream(int fd, const struct addr *a);
 
 /* Is `fd` a listening stream socket? 0, -ENOTSOCK, or -EINVAL; fills *bound (a UNIX path: only the
  * family). */
