@@ -8,7 +8,10 @@
 #include "conf/lexer.h"
 #include "conf/split.h"
 
-#define DEPTH_MAX 16  /* of brackets; the language needs four */
+#define DEPTH_MAX 16 /* of brackets; the language needs four */
+/* In UTF-8 it says nothing, but some editors begin a file with it (RFC 3629 section 6). */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 #define NAMES_MAX 256 /* remembered of the groups that are open; libconfig sees to the rest */
 
 struct name {
@@ -16,6 +19,15 @@ struct name {
     size_t len;
     unsigned line;
     unsigned depth;
+};
+
+/* A setting that is left out of the text: one that has been set before. */
+struct omission {
+    bool active;
+    bool has_value; /* its value has begun */
+    size_t start;   /* in the text, its name */
+    unsigned depth;
+    size_t first_piece, first_element; /* of the split, that came after its name */
 };
 
 struct splitter {
@@ -31,6 +43,7 @@ struct splitter {
     bool in_rules;             /* within `rules = {` of the top level */
     struct split_piece *piece; /* being read; NULL between two */
     bool complete;             /* the piece's value has ended, only a separator may follow */
+    struct omission omission;
 };
 
 static struct conf_place place(const struct splitter *s, unsigned line)
@@ -109,6 +122,62 @@ static void note_text(struct splitter *s, const struct token *t)
     elements[s->split->element_count++] = t->line;
 }
 
+static void blank(char *text, size_t start, size_t end)
+{
+    for (char *p = text + start; p < text + end; p++) {
+        if (*p != '\n')
+            *p = ' ';
+    }
+}
+
+/* The setting of this name has been reported. Within one that is left out it goes with that, but
+ * for the rules of a second `rules`. */
+static void begin_omission(struct splitter *s, const struct token *name)
+{
+    if (s->omission.active) {
+        if (s->omission.depth == 0 && s->piece != NULL)
+            spoil(s);
+        return;
+    }
+    s->omission = (struct omission){.active = true,
+                                    .start = name->start,
+                                    .depth = s->depth,
+                                    .first_piece = s->split->piece_count,
+                                    .first_element = s->split->element_count};
+}
+
+/* The setting ends before `end`. The rules in a second `rules` stay: they are judged, too. */
+static void end_omission(struct splitter *s, size_t end)
+{
+    struct omission *o = &s->omission;
+    size_t from = o->start;
+
+    for (size_t i = o->first_piece; i < s->split->piece_count; i++) {
+        blank(s->text, from, s->split->pieces[i].start);
+        from = s->split->pieces[i].end;
+    }
+    blank(s->text, from, end);
+    if (o->first_element < s->split->element_count && o->depth > 0)
+        s->split->element_count = o->first_element;
+    o->active = false;
+}
+
+/* Does the token go on with the setting that is left out? A separator is its last. */
+static void omit(struct splitter *s, const struct token *t)
+{
+    struct omission *o = &s->omission;
+
+    if (!o->active || s->depth != o->depth || t->type == TOKEN_EQUALS)
+        return;
+    if (t->type == TOKEN_SEPARATOR)
+        end_omission(s, t->end);
+    else if (t->type == TOKEN_CLOSE || t->type == TOKEN_END ||
+             (o->has_value && !(t->type == TOKEN_STRING && s->before[0].type == TOKEN_STRING)))
+        end_omission(s, t->start);
+    else
+        o->has_value = true;
+}
+
 /* The name before an equals sign: is it the first of its kind in the group? Names of rules are left
  * to the checks, which know all files. */
 static void note_name(struct splitter *s)
@@ -125,7 +194,7 @@ static void note_name(struct splitter *s)
             continue;
         conf_errors_add(s->errors, place(s, t->line), "\"%.*s\" is set twice, first on line %u",
                         (int)new.len, new.text, old->line);
-        spoil(s);
+        begin_omission(s, t);
         return;
     }
     if (s->name_count < NAMES_MAX)
@@ -282,6 +351,8 @@ static bool split_tokens(struct splitter *s, size_t len)
             conf_errors_add(s->errors, place(s, t.line), "%s", lx.error);
             return false;
         }
+        if (t.type != TOKEN_INCLUDE)
+            omit(s, &t);
         if (t.type == TOKEN_END)
             return end_of_text(s);
         if (t.type != TOKEN_INCLUDE)
@@ -314,6 +385,9 @@ void split_text(struct split *split, const char *path, char *text, size_t len,
     struct splitter s = {.split = split, .errors = errors, .path = path, .text = text};
 
     *split = (struct split){0};
+    if (len >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        blank(text, 0, strlen(BYTE_ORDER_MARK));
     if (has_nul(&s, len)) {
         split->broken = true;
     } else if (!split_tokens(&s, len)) {

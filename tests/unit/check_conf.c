@@ -218,6 +218,16 @@ START_TEST(what_could_be_taken_for_a_conflict_is_none)
 }
 END_TEST
 
+START_TEST(a_byte_order_mark_is_no_text)
+{
+    struct conf *conf = load("\xef\xbb\xbf"
+                             "rules = { " RULE_A " };");
+
+    ck_assert_uint_eq(conf->rules[0].at.line, 1);
+    conf_unref(conf);
+}
+END_TEST
+
 START_TEST(options_without_effect_are_warned_of)
 {
     const char *text = "defaults = { socket_mode = \"0600\"; };\n"
@@ -438,6 +448,7 @@ static TCase *texts_case(void)
     tcase_add_test(tcase, a_snapshot_lives_as_long_as_it_is_referred_to);
     tcase_add_test(tcase, descriptors_are_two_a_session_and_one_a_listener);
     tcase_add_test(tcase, what_could_be_taken_for_a_conflict_is_none);
+    tcase_add_test(tcase, a_byte_order_mark_is_no_text);
     tcase_add_test(tcase, options_without_effect_are_warned_of);
     tcase_add_test(tcase, ten_thousand_rules_are_read);
     tcase_set_timeout(tcase, 60);

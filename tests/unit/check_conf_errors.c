@@ -102,6 +102,34 @@ static const struct {
     {"daemon = {};\ndaemon = {};\nrules = { " RULE_A " };",
      "c:2: \"daemon\" is set twice, first on line 1\n"},
 
+    {"rules = { a = { listen = \"1.2.3.4:1\"; upstream = \"bad\"; max_connections = 5;\n"
+     " max_connections = 6; relay = \"x\"; }; };",
+     "c:1: rule \"a\": upstream \"bad\": the port is missing, allowed: an IPv4 address, [IPv6 "
+     "address], host name or *, then :PORT\n"
+     "c:2: \"max_connections\" is set twice, first on line 1\n"
+     "c:2: rule \"a\": relay = \"x\" is unknown, allowed: \"auto\", \"copy\", \"splice\"\n"},
+    {"daemon = { log_level = \"info\"\n log_level = \"x\" \"y\"\n engine = 5; };\n"
+     "defaults = { relay = \"x\"; };\nrules = { " RULE_A " };",
+     "c:2: \"log_level\" is set twice, first on line 1\n"
+     "c:3: daemon: engine = 5: must be a word in quotes, allowed: \"auto\", \"select\", \"epoll\"\n"
+     "c:4: defaults: relay = \"x\" is unknown, allowed: \"auto\", \"copy\", \"splice\"\n"},
+    {"rules = { a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\"; listen = [ \"x\",\n\"y\" ] };\n"
+     " b = { listen = [ \"1.2.3.4:2\",\n \"1.2.3.4:0\" ]; upstream = \"h:1\"; }; };\n"
+     "rules = { c = { listen = \"1.2.3.4:3\"; }; d = { relay = \"\"; relay = 5; }; };\n"
+     "daemon = { engine = 5; };",
+     "c:1: \"listen\" is set twice, first on line 1\n"
+     "c:4: rule \"b\": listen \"1.2.3.4:0\": the port is out of range, allowed: 1 to 65535\n"
+     "c:5: \"relay\" is set twice, first on line 5\n"
+     "c:5: \"rules\" is set twice, first on line 1\n"
+     "c:5: rule \"c\": upstream is missing\n"
+     "c:6: daemon: engine = 5: must be a word in quotes, allowed: \"auto\", \"select\", "
+     "\"epoll\"\n"},
+    {"daemon = { user = { user = 1; user = 2; }; };\ndaemon = { user = 1; user = \"x\"; }",
+     "c:1: \"user\" is set twice, first on line 1\n"
+     "c:1: daemon: user = a group: must be a text in quotes, allowed: 1 to 32 characters\n"
+     "c:2: \"daemon\" is set twice, first on line 1\n"
+     "c:2: \"user\" is set twice, first on line 2\n"},
+
     /* names of rules */
     {"rules = {\n " RULE_A "\n b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; };\n"
      " a = { listen = \"1.2.3.4:3\"; upstream = \"h\"; }; };",
