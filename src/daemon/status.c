@@ -3,6 +3,7 @@
 
 #include "daemon/status.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,7 +11,14 @@
 
 #define TELL_MS 1000
 
-static void tell(const struct status *st, const char *also)
+/* A manager that does not read is asked again this often. */
+#define AGAIN_MS 100
+
+static void on_timer(struct timer *t);
+
+/* Counts alone are not worth another attempt: the next change tells newer ones, and what is owed if
+ * there was no memory for the timer. */
+static void tell(struct status *st)
 {
     const struct worker *w = st->worker;
     char text[256];
@@ -18,22 +26,25 @@ static void tell(const struct status *st, const char *also)
     snprintf(text, sizeof(text),
              "%sSTATUS=%" PRIu64 " sessions, %" PRIu64 " served, %" PRIu64
              " refused; %zu rules on %zu listeners; %s",
-             also, w->live, w->served, w->refused, st->rules, st->listeners,
+             st->owed ? st->owed : "", w->live, w->served, w->refused, st->rules, st->listeners,
              loop_engine_name(w->loop));
-    systemd_notify(text);
+    if (systemd_notify(text) != -EAGAIN)
+        st->owed = NULL;
+    else if (st->owed)
+        loop_timer(w->loop, &st->timer, AGAIN_MS, on_timer);
 }
 
 static void on_timer(struct timer *t)
 {
-    tell(container_of(t, struct status, timer), "");
+    tell(container_of(t, struct status, timer));
 }
 
 static void on_pulse(struct timer *t)
 {
     struct status *st = container_of(t, struct status, pulse);
+    bool again = systemd_notify("WATCHDOG=1") == -EAGAIN && AGAIN_MS < st->pulse_ms;
 
-    systemd_notify("WATCHDOG=1");
-    loop_timer(st->worker->loop, t, st->pulse_ms, on_pulse);
+    loop_timer(st->worker->loop, t, again ? AGAIN_MS : st->pulse_ms, on_pulse);
 }
 
 void status_start(struct status *st, const struct worker *w, size_t rules, size_t listeners)
@@ -55,12 +66,14 @@ void status_stop(struct status *st)
 
 void status_ready(struct status *st)
 {
-    tell(st, "READY=1\n");
+    st->owed = "READY=1\n";
+    tell(st);
 }
 
 void status_stopping(struct status *st)
 {
-    tell(st, "STOPPING=1\n");
+    st->owed = "STOPPING=1\n";
+    tell(st);
 }
 
 void status_changed(struct status *st)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the service manager is told while we run: STATUS= with live counts, and the watchdog's
- * pulse. */
+ * pulse. A manager that does not read is never waited for. */
 #ifndef PENSTOCK_DAEMON_STATUS_H
 #define PENSTOCK_DAEMON_STATUS_H
 
@@ -11,7 +11,8 @@
 
 struct status {
     const struct worker *worker;
-    struct timer timer; /* set while a change has not been told yet */
+    struct timer timer; /* set while there is something to tell */
+    const char *owed;   /* the assignment that the manager has not taken yet, or NULL */
     struct timer pulse;
     int64_t pulse_ms;
     size_t rules;
@@ -23,13 +24,14 @@ struct status {
 void status_start(struct status *st, const struct worker *w, size_t rules, size_t listeners);
 void status_stop(struct status *st);
 
-/* Tell READY=1 and the first status. */
+/* Tell READY=1 and the first status, again until it is taken or status_stopping() is called. */
 void status_ready(struct status *st);
 
-/* Tell STOPPING=1. */
+/* Tell STOPPING=1, again until it is taken or status_stop() is called. */
 void status_stopping(struct status *st);
 
-/* The counts have changed: tell within a second, and at most once in one. */
+/* The counts have changed: tell within a second, and at most once in one. A manager that does not
+ * read then is told with the next change. */
 void status_changed(struct status *st);
 
 #endif

@@ -14,9 +14,12 @@
 /* Was libsystemd built in? */
 bool systemd_built_in(void);
 
-/* Send a notification as sd_notify(3) takes it ("READY=1\nSTATUS=..."). Errors are no concern of a
- * caller: returns nothing. */
-void systemd_notify(const char *state);
+/*
+ * Send a notification as sd_notify(3) has it ("READY=1\nSTATUS=..."), without ever waiting. Returns
+ * 0 when it was taken or nobody wants any, -EAGAIN when it was not taken now but may be later, or
+ * another negative errno: it never will be.
+ */
+int systemd_notify(const char *state);
 
 /* The watchdog's period in microseconds, or 0 when none is asked for (sd_watchdog_enabled(3)). */
 uint64_t systemd_watchdog_usec(void);

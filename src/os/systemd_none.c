@@ -9,9 +9,10 @@ bool systemd_built_in(void)
     return false;
 }
 
-void systemd_notify(const char *state)
+int systemd_notify(const char *state)
 {
     (void)state;
+    return 0;
 }
 
 uint64_t systemd_watchdog_usec(void)

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 
+from daemon import NotifySocket
 from harness import ENGINE, ONCE, check, check_equal, receive_exactly, test, wait_for
 
 
@@ -95,6 +96,60 @@ def foreign_watchdog(t):
     check_equal(d.notify.count("WATCHDOG=1"), 0, "WATCHDOG=1")
     client.close()
     other.close()
+
+
+def fill(manager):
+    """Until nothing more goes in."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.setblocking(False)
+        while True:
+            try:
+                s.sendto(b"FILL=1", manager.path)
+            except BlockingIOError:
+                return
+
+
+def deaf_manager(t):
+    """A manager that does not read, and a daemon under it; its port and upstream."""
+    manager = NotifySocket(t.path("deaf"))
+    t.sockets.append(manager)
+    fill(manager)
+    upstream = t.listener()
+    port = t.port()
+    d = t.start({"r": {"listen": "127.0.0.1:%d" % port, "upstream": target(upstream)}},
+                notify=False, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"})
+    d.baseline = None  # a descriptor may be open for an attempt at any time
+    return manager, d, port, upstream
+
+
+@test("a manager that does not read keeps no session and no SIGTERM waiting", ENGINE,
+      ("systemd",))
+def manager_is_deaf(t):
+    _, d, port, upstream = deaf_manager(t)
+    for _ in range(300):
+        client, other = forward(t, t.connect(("127.0.0.1", port)), upstream, b"x")
+        client.close()
+        other.close()
+    d.wait_sessions(300, end="done")
+    d.signal(signal.SIGTERM)
+    check_equal(d.wait_exit(), 0, "exit status")
+
+
+@test("READY, WATCHDOG and STOPPING reach a manager that reads late", ENGINE, ("systemd",))
+def manager_is_late(t):
+    manager, d, port, upstream = deaf_manager(t)
+    wait_for(lambda: manager.count("READY=1"), "READY=1")
+    wait_for(lambda: manager.count("WATCHDOG=1") >= 3, "WATCHDOG=1")
+    client, other = forward(t, t.connect(("127.0.0.1", port)), upstream, b"x")
+    fill(manager)
+    d.signal(signal.SIGTERM)
+    wait_for(lambda: re.search(r"msg\W+stopping", d.log()), "penstockd to stop")
+    wait_for(lambda: manager.count("STOPPING=1"), "STOPPING=1")
+    client.close()
+    other.close()
+    check_equal(d.wait_exit(), 0, "exit status")
+    for line in ("READY=1", "STOPPING=1"):
+        check_equal(manager.count(line), 1, line)
 
 
 # --- sockets that are passed -----------------------------------------------------------------
