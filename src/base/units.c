@@ -26,8 +26,10 @@ static const struct unit sizes[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-#define DURATION_ALLOWED "allowed: a whole number and ms, s, min, h or d (\"250ms\", \"10min\")"
-#define SIZE_ALLOWED     "allowed: a whole number and nothing, K, M or G (\"1500\", \"16K\")"
+#define DURATION_TOO_LARGE "the number is too large, allowed: at most 9223372036854775807ms"
+#define DURATION_ALLOWED   "allowed: a whole number and ms, s, min, h or d (\"250ms\", \"10min\")"
+#define SIZE_TOO_LARGE     "the number is too large, allowed: at most 18446744073709551615"
+#define SIZE_ALLOWED       "allowed: a whole number and nothing, K, M or G (\"1500\", \"16K\")"
 
 /* The digits that `text` begins with; *rest is set behind them. False when there are none, and
  * for more than 64 bits hold: then *huge. */
@@ -61,7 +63,7 @@ const char *units_parse_duration(const char *text, int64_t *ms)
     if (text[0] == '\0')
         return "it is empty, " DURATION_ALLOWED;
     if (!read_number(text, &number, &suffix, &huge))
-        return huge ? "the number is too large" : "no duration, " DURATION_ALLOWED;
+        return huge ? DURATION_TOO_LARGE : "no duration, " DURATION_ALLOWED;
     if (*suffix == '\0')
         factor = 1000;
     for (size_t i = 0; i < COUNT_OF(durations); i++) {
@@ -71,7 +73,7 @@ const char *units_parse_duration(const char *text, int64_t *ms)
     if (factor == 0)
         return "unknown unit, " DURATION_ALLOWED;
     if (__builtin_mul_overflow(number, factor, &number) || number > INT64_MAX)
-        return "the number is too large";
+        return DURATION_TOO_LARGE;
     *ms = (int64_t)number;
     return NULL;
 }
@@ -85,12 +87,12 @@ const char *units_parse_size(const char *text, uint64_t *bytes)
     if (text[0] == '\0')
         return "it is empty, " SIZE_ALLOWED;
     if (!read_number(text, &number, &suffix, &huge))
-        return huge ? "the number is too large" : "no size, " SIZE_ALLOWED;
+        return huge ? SIZE_TOO_LARGE : "no size, " SIZE_ALLOWED;
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         if (strcmp(suffix, sizes[i].suffix) != 0)
             continue;
         if (__builtin_mul_overflow(number, sizes[i].factor, &number))
-            return "the number is too large";
+            return SIZE_TOO_LARGE;
         *bytes = number;
         return NULL;
     }

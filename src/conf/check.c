@@ -28,19 +28,26 @@ static bool is_one_of(const char *const *names, const char *name)
     return false;
 }
 
+/* Where a setting of that name can stand; NULL when there is none. */
+static const char *place_of(const char *name)
+{
+    const struct option *o = option_find(name);
+
+    if (o != NULL && option_allowed(o, IN_DAEMON))
+        return "in the group \"daemon\"";
+    if (o != NULL)
+        return "in a rule or in \"defaults\"";
+    if (strcmp(name, "listen") == 0 || strcmp(name, "upstream") == 0)
+        return "in a rule";
+    return NULL;
+}
+
 /* A name that is no option here: one of another place, or a misspelt one. */
 static void unknown_member(struct checking *c, const struct conf_node *m, const char *owner,
                            enum option_where where, const char *const *more)
 {
-    const struct option *o = option_find(m->name);
-    const char *belongs = NULL;
+    const char *belongs = place_of(m->name);
 
-    if (o != NULL && option_allowed(o, IN_DAEMON))
-        belongs = "in the group \"daemon\"";
-    else if (o != NULL)
-        belongs = "in a rule or in \"defaults\"";
-    else if (strcmp(m->name, "listen") == 0 || strcmp(m->name, "upstream") == 0)
-        belongs = "in a rule";
     if (belongs != NULL)
         conf_errors_add(c->errors, m->at, "%s: \"%s\" belongs %s", owner, m->name, belongs);
     else
@@ -149,6 +156,18 @@ static void check_group(struct checking *c, const struct conf_node *node, enum o
                         node->name);
 }
 
+static void unknown_group(struct checking *c, const struct conf_node *m, const char *const *known)
+{
+    const char *belongs = place_of(m->name);
+
+    if (belongs != NULL)
+        conf_errors_add(c->errors, m->at, "\"%s\" stands outside any group, it belongs %s", m->name,
+                        belongs);
+    else
+        conf_errors_add(c->errors, m->at, "unknown group \"%s\", the nearest known one is \"%s\"",
+                        m->name, option_nearest(WHERE_COUNT, known, m->name));
+}
+
 /* What stands at the top of a file. Of the groups only `rules` may be in another file than the main
  * one: what holds for all rules has one place. */
 static void check_top(struct checking *c, const struct conf_tree *tree, bool is_main)
@@ -159,11 +178,7 @@ static void check_top(struct checking *c, const struct conf_tree *tree, bool is_
         bool is_rules = strcmp(m->name, "rules") == 0;
 
         if (!is_one_of(known, m->name))
-            conf_errors_add(c->errors, m->at,
-                            option_find(m->name) != NULL
-                                ? "\"%s\" stands outside any group, the nearest known one is \"%s\""
-                                : "unknown group \"%s\", the nearest known one is \"%s\"",
-                            m->name, option_nearest(WHERE_COUNT, known, m->name));
+            unknown_group(c, m, known);
         else if (is_rules && m->type != NODE_GROUP)
             conf_errors_add(c->errors, m->at, "\"rules\" must be a group: rules = { ... };");
         else if (!is_rules && !is_main)

@@ -210,41 +210,31 @@ static void clear_socket_options(struct checking *c, const struct conf_rule *rul
     }
 }
 
-/* One address: a string, or a group with options of its own. `group` is NULL for a string. */
-static void check_listen(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
-                         const struct conf_node *group, const struct upstream_ports *ports)
+/* The options of an address that is a group; its `address` has been looked at. */
+static void check_group(struct checking *c, const struct conf_rule *rule,
+                        const struct conf_node *group, struct conf_listen *model)
 {
     static const char *const more[] = {"address", NULL};
-    struct conf_listen model = inherit(rule, node);
-    struct addr_spec spec;
-    bool valid = parse_listen(c, rule, node, &spec) && check_range(c, rule, node, &spec, ports);
+    const char *owner = arena_printf(c->arena, "rule \"%s\": listen", rule->name);
 
-    if (group != NULL) {
-        const char *owner = arena_printf(c->arena, "rule \"%s\": listen", rule->name);
-
-        if (owner == NULL) {
-            c->no_memory = true;
-            return;
-        }
-        checking_options(c, group, owner, IN_LISTEN, &model, more);
-    }
-    if (!valid)
-        return;
-    model.kind = spec.kind;
-    if (spec.kind != ADDR_PATH || spec.name[0] != '/')
-        clear_socket_options(c, rule, &model, group);
-    add_listens(c, &model, node, &spec, ports);
+    if (owner != NULL)
+        checking_options(c, group, owner, IN_LISTEN, model, more);
+    else
+        c->no_memory = true;
 }
 
-static void check_listen_item(struct checking *c, struct conf_rule *rule,
-                              const struct conf_node *node, const struct upstream_ports *ports)
+/* The text of an address; NULL when there is none, which has been reported. */
+static const struct conf_node *address_of(struct checking *c, const struct conf_rule *rule,
+                                          const struct conf_node *node)
 {
     const struct conf_node *address = node;
 
     if (node->type == NODE_GROUP)
         address = checking_member(node, "address");
     if (address == NULL)
-        conf_errors_add(c->errors, node->at, "rule \"%s\": listen: the group has no \"address\"",
+        conf_errors_add(c->errors, node->at,
+                        "rule \"%s\": listen: the group has no \"address\", needed: address = "
+                        "\"...\";",
                         rule->name);
     else if (address->type != NODE_TEXT)
         conf_errors_add(c->errors, address->at,
@@ -252,7 +242,29 @@ static void check_listen_item(struct checking *c, struct conf_rule *rule,
                         "group { address = \"...\"; } or a list of these",
                         rule->name);
     else
-        check_listen(c, rule, address, address == node ? NULL : node, ports);
+        return address;
+    return NULL;
+}
+
+/* One address: a string, or a group with options of its own. */
+static void check_listen(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
+                         const struct upstream_ports *ports)
+{
+    const struct conf_node *group = node->type == NODE_GROUP ? node : NULL;
+    const struct conf_node *address = address_of(c, rule, node);
+    struct conf_listen model = inherit(rule, address != NULL ? address : node);
+    struct addr_spec spec;
+    bool valid = address != NULL && parse_listen(c, rule, address, &spec) &&
+                 check_range(c, rule, address, &spec, ports);
+
+    if (group != NULL)
+        check_group(c, rule, group, &model);
+    if (!valid || c->no_memory)
+        return;
+    model.kind = spec.kind;
+    if (spec.kind != ADDR_PATH || spec.name[0] != '/')
+        clear_socket_options(c, rule, &model, group);
+    add_listens(c, &model, address, &spec, ports);
 }
 
 void checking_addresses(struct checking *c, struct conf_rule *rule, const struct conf_node *group)
@@ -265,12 +277,15 @@ void checking_addresses(struct checking *c, struct conf_rule *rule, const struct
     if (upstream != NULL)
         set_upstream(c, rule, upstream, &ports);
     else
-        conf_errors_add(c->errors, rule->at, "rule \"%s\": upstream is missing", rule->name);
+        conf_errors_add(c->errors, rule->at,
+                        "rule \"%s\": upstream is missing, needed: upstream = \"...\";",
+                        rule->name);
 
     if (listen == NULL)
-        conf_errors_add(c->errors, rule->at, "rule \"%s\": listen is missing", rule->name);
+        conf_errors_add(c->errors, rule->at,
+                        "rule \"%s\": listen is missing, needed: listen = \"...\";", rule->name);
     else if (listen->type != NODE_LIST)
-        check_listen_item(c, rule, listen, &ports);
+        check_listen(c, rule, listen, &ports);
     else if (listen->first == NULL)
         conf_errors_add(c->errors, listen->at,
                         "rule \"%s\": listen is empty, needed is one address "
@@ -278,7 +293,7 @@ void checking_addresses(struct checking *c, struct conf_rule *rule, const struct
                         rule->name);
     else
         for (const struct conf_node *m = listen->first; m != NULL && !c->no_memory; m = m->next)
-            check_listen_item(c, rule, m, &ports);
+            check_listen(c, rule, m, &ports);
 
     rule->listens = arena_array(c->arena, c->pending_count, sizeof(*rule->listens));
     if (rule->listens == NULL) {

@@ -157,6 +157,7 @@ static const char *read_duration(const struct option *o, const struct conf_node 
                                  struct arena *arena)
 {
     const char *error, *text;
+    char allowed[256];
 
     if (v->type == NODE_NUMBER) {
         if (!__builtin_mul_overflow(v->number, 1000, number))
@@ -168,7 +169,8 @@ static const char *read_duration(const struct option *o, const struct conf_node 
     error = units_parse_duration(v->text, number);
     if (error == NULL)
         return NULL;
-    text = arena_printf(arena, "%s = \"%.60s\": %s", o->name, v->text, error);
+    option_print_allowed(o, allowed, sizeof(allowed));
+    text = arena_printf(arena, "%s = \"%.60s\": %s, here %s", o->name, v->text, error, allowed);
     return text != NULL ? text : "out of memory";
 }
 

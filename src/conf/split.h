@@ -32,7 +32,8 @@ struct split {
 /*
  * Find the pieces of `text`. What no setting could mean is reported to `errors`. Numbers that
  * libconfig would misread, @include directives and settings that are set a second time are
- * overwritten in the text once they have been, and so is a byte order mark. The caller frees it with split_free().
+ * overwritten in the text once they have been, and so is a byte order mark. The caller frees it
+ * with split_free().
  */
 void split_text(struct split *split, const char *path, char *text, size_t len,
                 struct conf_errors *errors);

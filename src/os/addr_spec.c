@@ -10,6 +10,7 @@
 #define PATH_MAX_BYTES (sizeof(((struct sockaddr_un *)0)->sun_path))
 
 #define HOST_ALLOWED "allowed: an IPv4 address, [IPv6 address], host name or *, then :PORT"
+#define NAME_ALLOWED "allowed: names such as www.example.com"
 
 static bool is_digit(char c)
 {
@@ -77,9 +78,9 @@ static const char *check_host_name(const char *name)
     for (size_t i = 0; i < len; i++) {
         if (name[i] == '.') {
             if (label == 0)
-                return "the host name has an empty label, allowed: names such as www.example.com";
+                return "the host name has an empty label, " NAME_ALLOWED;
             if (name[i - 1] == '-')
-                return "a label of the host name ends with a hyphen";
+                return "a label of the host name ends with a hyphen, " NAME_ALLOWED;
             label = 0;
             all_digits = true;
             continue;
@@ -88,16 +89,16 @@ static const char *check_host_name(const char *name)
             return "the host name has a character that is not allowed; allowed: letters, digits, "
                    "hyphens, underscores and dots";
         if (label == 0 && name[i] == '-')
-            return "a label of the host name begins with a hyphen";
+            return "a label of the host name begins with a hyphen, " NAME_ALLOWED;
         if (!is_digit(name[i]))
             all_digits = false;
         if (++label > 63)
             return "a label of the host name is too long, allowed: 63 characters";
     }
     if (label == 0)
-        return "the host name has an empty label, allowed: names such as www.example.com";
+        return "the host name has an empty label, " NAME_ALLOWED;
     if (name[len - 1] == '-')
-        return "a label of the host name ends with a hyphen";
+        return "a label of the host name ends with a hyphen, " NAME_ALLOWED;
     if (all_digits)
         return "this is no IPv4 address, allowed: four numbers from 0 to 255 such as 192.0.2.7";
     return NULL;

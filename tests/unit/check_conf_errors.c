@@ -37,8 +37,12 @@ static const struct {
      "c:2: \"daemon\" must be a group: daemon = { ... };\n"
      "c:3: \"defaults\" must be a group: defaults = { ... };\n"},
     {"rule = { " RULE_A " };", "c:1: unknown group \"rule\", the nearest known one is \"rules\"\n"},
-    {"rules = { " RULE_A " };\nengine = \"auto\";",
-     "c:2: \"engine\" stands outside any group, the nearest known one is \"daemon\"\n"},
+    {"rules = { " RULE_A " };\nengine = \"auto\";\n"
+     "listen = \"*:80\";\nupstream = 5;\nrelay = \"copy\";",
+     "c:2: \"engine\" stands outside any group, it belongs in the group \"daemon\"\n"
+     "c:3: \"listen\" stands outside any group, it belongs in a rule\n"
+     "c:4: \"upstream\" stands outside any group, it belongs in a rule\n"
+     "c:5: \"relay\" stands outside any group, it belongs in a rule or in \"defaults\"\n"},
 
     /* syntax */
     {"rules = {\n a = {\n  listen = \"*:80\"\n", "c:2: \"{\" is never closed, \"}\" is missing\n"},
@@ -91,14 +95,14 @@ static const struct {
      "c:3: rule \"a\": max_connections = 0 is out of range, allowed: 1 to 1000000\n"
      "c:4: rule \"a\": idle_timeout = \"x\": no duration, allowed: a whole number and ms, s, min, "
      "h "
-     "or d (\"250ms\", \"10min\")\n"
+     "or d (\"250ms\", \"10min\"), here \"1ms\" to \"365d\", or \"off\"\n"
      "c:4: rule \"a\": unknown option \"max_conections\", the nearest known one is "
      "\"max_connections\"\n"},
     {"rules = { a = { listen = \"*:80\";\n upstream = \"h:1\";\n listen = \"*:81\"; };\n b = {}; "
      "};",
      "c:3: \"listen\" is set twice, first on line 1\n"
-     "c:4: rule \"b\": listen is missing\n"
-     "c:4: rule \"b\": upstream is missing\n"},
+     "c:4: rule \"b\": listen is missing, needed: listen = \"...\";\n"
+     "c:4: rule \"b\": upstream is missing, needed: upstream = \"...\";\n"},
     {"daemon = {};\ndaemon = {};\nrules = { " RULE_A " };",
      "c:2: \"daemon\" is set twice, first on line 1\n"},
 
@@ -121,7 +125,7 @@ static const struct {
      "c:4: rule \"b\": listen \"1.2.3.4:0\": the port is out of range, allowed: 1 to 65535\n"
      "c:5: \"relay\" is set twice, first on line 5\n"
      "c:5: \"rules\" is set twice, first on line 1\n"
-     "c:5: rule \"c\": upstream is missing\n"
+     "c:5: rule \"c\": upstream is missing, needed: upstream = \"...\";\n"
      "c:6: daemon: engine = 5: must be a word in quotes, allowed: \"auto\", \"select\", "
      "\"epoll\"\n"},
     {"daemon = { user = { user = 1; user = 2; }; };\ndaemon = { user = 1; user = \"x\"; }",
@@ -153,10 +157,20 @@ static const struct {
      "c:1: rule \"a\": upstream \"*:1\": * is for listen, allowed: an address, a host name or "
      "unix:/path\n"},
     {"rules = { a = { listen = { max_connections = 1; }; upstream = \"systemd:x\"; }; };",
-     "c:1: rule \"a\": listen: the group has no \"address\"\n"
+     "c:1: rule \"a\": listen: the group has no \"address\", needed: address = \"...\";\n"
      "c:1: rule \"a\": upstream \"systemd:x\": a socket passed by systemd is for listen, allowed: "
      "an "
      "address or unix:/path\n"},
+    {"rules = { a = { listen = ({ adress = \"1.2.3.4:5\"; max_conections = 3; },\n"
+     " { address = 5; backlog = -1; }); upstream = \"h:1\"; }; };",
+     "c:1: rule \"a\": listen: the group has no \"address\", needed: address = \"...\";\n"
+     "c:1: rule \"a\": listen: unknown option \"adress\", the nearest known one is \"address\"\n"
+     "c:1: rule \"a\": listen: unknown option \"max_conections\", the nearest known one is "
+     "\"max_connections\"\n"
+     "c:2: rule \"a\": listen must be an address in quotes such as \"[::]:80\", a group { address "
+     "= "
+     "\"...\"; } or a list of these\n"
+     "c:2: rule \"a\": listen: backlog = -1 is out of range, allowed: 0 to 65535\n"},
     {"rules = { a = { listen = ({ address = \"*:1\"; port = 5; max_connections = 0;\n"
      " relay = \"copy\"; }); upstream = \"udp:h:1\"; }; };",
      "c:1: rule \"a\": listen: max_connections = 0 is out of range, allowed: 1 to 1000000\n"

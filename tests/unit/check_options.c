@@ -93,10 +93,13 @@ static const struct {
      "idle_timeout = -5 is out of range, allowed: \"1ms\" to \"365d\", or \"off\""},
     {"idle_timeout", TEXT_NODE(""),
      "idle_timeout = \"\": it is empty, allowed: a whole number and ms, s, min, h or d (\"250ms\", "
-     "\"10min\")"},
+     "\"10min\"), here \"1ms\" to \"365d\", or \"off\""},
+    {"idle_timeout", TEXT_NODE("99999999999999999999h"),
+     "idle_timeout = \"99999999999999999999h\": the number is too large, allowed: at most "
+     "9223372036854775807ms, here \"1ms\" to \"365d\", or \"off\""},
     {"idle_timeout", TEXT_NODE("5 parsecs"),
      "idle_timeout = \"5 parsecs\": unknown unit, allowed: a whole number and ms, s, min, h or d "
-     "(\"250ms\", \"10min\")"},
+     "(\"250ms\", \"10min\"), here \"1ms\" to \"365d\", or \"off\""},
     {"idle_timeout",
      {.type = NODE_FLOAT},
      "idle_timeout = a fraction: " DURATION "\"1ms\" to \"365d\", or \"off\""},

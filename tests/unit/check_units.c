@@ -64,10 +64,11 @@ static const struct {
     {"1.5h", "unknown unit, " DURATION},
     {"5m", "unknown unit, " DURATION},
     {"0x10s", "unknown unit, " DURATION},
-    {"9223372036854775808ms", "the number is too large"},
-    {"18446744073709551616", "the number is too large"},
-    {"106751991168d", "the number is too large"},
-    {"99999999999999999999999999h", "the number is too large"},
+    {"9223372036854775808ms", "the number is too large, allowed: at most 9223372036854775807ms"},
+    {"18446744073709551616", "the number is too large, allowed: at most 9223372036854775807ms"},
+    {"106751991168d", "the number is too large, allowed: at most 9223372036854775807ms"},
+    {"99999999999999999999999999h",
+     "the number is too large, allowed: at most 9223372036854775807ms"},
 };
 
 START_TEST(what_is_no_duration_is_refused)
@@ -118,8 +119,8 @@ static const struct {
     {"16k", "unknown unit, " SIZE},
     {"16KB", "unknown unit, " SIZE},
     {"1.5M", "unknown unit, " SIZE},
-    {"18446744073709551616", "the number is too large"},
-    {"17179869184G", "the number is too large"},
+    {"18446744073709551616", "the number is too large, allowed: at most 18446744073709551615"},
+    {"17179869184G", "the number is too large, allowed: at most 18446744073709551615"},
 };
 
 START_TEST(what_is_no_size_is_refused)
