@@ -167,9 +167,11 @@ static void omit(struct splitter *s, const struct token *t)
 {
     struct omission *o = &s->omission;
 
-    if (!o->active || s->depth != o->depth || t->type == TOKEN_EQUALS)
+    if (!o->active || s->depth != o->depth)
         return;
-    if (t->type == TOKEN_SEPARATOR)
+    if (t->type == TOKEN_EQUALS)
+        o->has_value = false; /* a text behind it must not be left alone */
+    else if (t->type == TOKEN_SEPARATOR)
         end_omission(s, t->end);
     else if (t->type == TOKEN_CLOSE || t->type == TOKEN_END ||
              (o->has_value && !(t->type == TOKEN_STRING && s->before[0].type == TOKEN_STRING)))
