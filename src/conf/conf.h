@@ -33,6 +33,8 @@ struct conf_daemon {
 #define BOTH(member)
 #define COUNT(scope, name, ...)    scope(uint32_t name)
 #define DURATION(scope, name, ...) scope(int64_t name)
+#define SECONDS(scope, name, ...)  scope(int64_t name)
+#define DELAY(scope, name, ...)    scope(int64_t name)
 #define FLAG(scope, name, ...)     scope(bool name)
 #define CHOICE(scope, name, ...)   scope(int name)
 #define TEXT(scope, name, ...)     scope(const char *name)
@@ -50,6 +52,8 @@ struct conf_options {
 #define BOTH(member)               member;
 #define COUNT(scope, name, ...)    scope(uint32_t name)
 #define DURATION(scope, name, ...) scope(int64_t name)
+#define SECONDS(scope, name, ...)  scope(int64_t name)
+#define DELAY(scope, name, ...)    scope(int64_t name)
 #define FLAG(scope, name, ...)     scope(bool name)
 #define CHOICE(scope, name, ...)   scope(int name)
 #define TEXT(scope, name, ...)     scope(const char *name)

@@ -16,6 +16,8 @@ static void store(const struct option *o, void *field, int64_t value)
         *(uint32_t *)field = (uint32_t)value;
         break;
     case OPTION_DURATION:
+    case OPTION_SECONDS:
+    case OPTION_DELAY:
         *(int64_t *)field = value;
         break;
     case OPTION_FLAG:
@@ -55,6 +57,19 @@ static int print_choices(const struct option_choice *choices, char *out, size_t 
     return (int)used;
 }
 
+static bool has_off(const struct option *o)
+{
+    return o->type == OPTION_DURATION && o->min == 0;
+}
+
+static void print_duration(const struct option *o, char *out, size_t size, int64_t ms)
+{
+    if (ms == 0 && !has_off(o))
+        snprintf(out, size, "0s");
+    else
+        units_print_duration(out, size, ms);
+}
+
 int option_print_allowed(const struct option *o, char *out, size_t size)
 {
     char min[32], max[32];
@@ -63,10 +78,14 @@ int option_print_allowed(const struct option *o, char *out, size_t size)
     case OPTION_COUNT:
         return snprintf(out, size, "%" PRId64 " to %" PRId64, o->min, o->max);
     case OPTION_DURATION:
-        units_print_duration(min, sizeof(min), o->min == 0 ? 1 : o->min);
-        units_print_duration(max, sizeof(max), o->max);
+    case OPTION_SECONDS:
+    case OPTION_DELAY:
+        print_duration(o, min, sizeof(min), has_off(o) ? 1 : o->min);
+        print_duration(o, max, sizeof(max), o->max);
         return snprintf(out, size, "\"%s\" to \"%s\"%s", min, max,
-                        o->min == 0 ? ", or \"off\"" : "");
+                        o->type == OPTION_SECONDS ? ", in whole seconds"
+                        : has_off(o)              ? ", or \"off\""
+                                                  : "");
     case OPTION_FLAG:
         return snprintf(out, size, "true, false");
     case OPTION_CHOICE:
@@ -86,6 +105,8 @@ static const char *type_words(enum option_type type)
     case OPTION_COUNT:
         return "a whole number";
     case OPTION_DURATION:
+    case OPTION_SECONDS:
+    case OPTION_DELAY:
         return "a duration such as \"10s\", or a whole number of seconds";
     case OPTION_FLAG:
         return "true or false";
@@ -166,7 +187,11 @@ static const char *read_duration(const struct option *o, const struct conf_node 
     }
     if (v->type != NODE_TEXT)
         return wrong_type(o, v, arena);
+    if (o->type == OPTION_DELAY && strcmp(v->text, "off") == 0)
+        return wrong(o, v, "is not available here", arena);
     error = units_parse_duration(v->text, number);
+    if (error == NULL && o->type == OPTION_SECONDS && *number % 1000 != 0)
+        return wrong(o, v, "is no whole number of seconds", arena);
     if (error == NULL)
         return NULL;
     option_print_allowed(o, allowed, sizeof(allowed));
@@ -228,6 +253,8 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
         error = v->type == NODE_NUMBER ? NULL : wrong_type(o, v, arena);
         break;
     case OPTION_DURATION:
+    case OPTION_SECONDS:
+    case OPTION_DELAY:
         error = read_duration(o, v, &number, arena);
         break;
     case OPTION_FLAG:
@@ -282,7 +309,9 @@ bool option_print(const struct option *o, enum option_where where, const void *b
         fprintf(out, "%" PRIu32, *(const uint32_t *)field);
         return true;
     case OPTION_DURATION:
-        units_print_duration(text, sizeof(text), *(const int64_t *)field);
+    case OPTION_SECONDS:
+    case OPTION_DELAY:
+        print_duration(o, text, sizeof(text), *(const int64_t *)field);
         option_print_text(text, out);
         return true;
     case OPTION_FLAG:

@@ -37,6 +37,10 @@ static const struct option table[] = {
     {#name, OPTION_COUNT, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
 #define DURATION(scope, name, def, min, max, help) \
     {#name, OPTION_DURATION, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define SECONDS(scope, name, def, min, max, help) \
+    {#name, OPTION_SECONDS, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define DELAY(scope, name, def, min, max, help) \
+    {#name, OPTION_DELAY, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
 #define FLAG(scope, name, def, min, max, help) \
     {#name, OPTION_FLAG, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
 #define CHOICE(scope, name, def, min, max, help) \

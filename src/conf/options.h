@@ -10,6 +10,8 @@
 enum option_type {
     OPTION_COUNT,
     OPTION_DURATION,
+    OPTION_SECONDS,
+    OPTION_DELAY,
     OPTION_FLAG,
     OPTION_CHOICE,
     OPTION_TEXT,

@@ -176,6 +176,30 @@ START_TEST(the_dump_has_everything_filled_in)
 }
 END_TEST
 
+/* For everything else a duration of 0 is "off", which means never. */
+START_TEST(sessions_may_be_given_no_time_to_drain)
+{
+    static const char *const zeros[] = {"0", "\"0s\"", "\"0ms\""};
+
+    for (size_t i = 0; i < COUNT_OF(zeros); i++) {
+        char text[256];
+        struct conf *conf;
+
+        snprintf(text, sizeof(text), "daemon = { drain_timeout = %s; }; rules = { " RULE_A " };",
+                 zeros[i]);
+        conf = load(text);
+        ck_assert_int_eq(conf->daemon.drain_timeout, 0);
+        char *dump = dumped(conf);
+        conf_unref(conf);
+        ck_assert_ptr_nonnull(strstr(dump, "drain_timeout = \"0s\";"));
+        conf = load(dump);
+        ck_assert_int_eq(conf->daemon.drain_timeout, 0);
+        conf_unref(conf);
+        free(dump);
+    }
+}
+END_TEST
+
 START_TEST(a_snapshot_lives_as_long_as_it_is_referred_to)
 {
     struct conf *conf = load("rules = { a = { listen = \"*:80\"; upstream = \"h:1\"; }; };");
@@ -445,6 +469,7 @@ static TCase *texts_case(void)
     tcase_add_test(tcase, ranges_become_one_listen_a_port);
     tcase_add_test(tcase, the_dump_is_read_back_the_same);
     tcase_add_test(tcase, the_dump_has_everything_filled_in);
+    tcase_add_test(tcase, sessions_may_be_given_no_time_to_drain);
     tcase_add_test(tcase, a_snapshot_lives_as_long_as_it_is_referred_to);
     tcase_add_test(tcase, descriptors_are_two_a_session_and_one_a_listener);
     tcase_add_test(tcase, what_could_be_taken_for_a_conflict_is_none);

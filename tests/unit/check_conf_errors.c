@@ -85,6 +85,8 @@ static const struct {
     {"daemon = {\n engin = \"auto\";\n relay = \"copy\";\n};\nrules = { " RULE_A " };",
      "c:2: daemon: unknown option \"engin\", the nearest known one is \"engine\"\n"
      "c:3: daemon: \"relay\" belongs in a rule or in \"defaults\"\n"},
+    {"daemon = { drain_timeout = \"off\"; };\nrules = { " RULE_A " };",
+     "c:1: daemon: drain_timeout = \"off\" is not available here, allowed: \"0s\" to \"1d\"\n"},
     {"defaults = {\n listen = \"*:80\";\n log_level = \"info\";\n relay = \"spice\";\n};\n"
      "rules = { " RULE_A " };",
      "c:2: defaults: \"listen\" belongs in a rule\n"

@@ -103,6 +103,17 @@ static const struct {
     {"idle_timeout",
      {.type = NODE_FLOAT},
      "idle_timeout = a fraction: " DURATION "\"1ms\" to \"365d\", or \"off\""},
+    {"keepalive_idle", TEXT_NODE("1500ms"),
+     "keepalive_idle = \"1500ms\" is no whole number of seconds, allowed: \"1s\" to \"32767s\", in "
+     "whole seconds"},
+    {"keepalive_interval", TEXT_NODE("32766999ms"),
+     "keepalive_interval = \"32766999ms\" is no whole number of seconds, allowed: \"1s\" to "
+     "\"32767s\", in whole seconds"},
+    {"keepalive_interval", TEXT_NODE("off"),
+     "keepalive_interval = \"off\" is out of range, allowed: \"1s\" to \"32767s\", in whole "
+     "seconds"},
+    {"keepalive_idle", FLAG_NODE(0),
+     "keepalive_idle = false: " DURATION "\"1s\" to \"32767s\", in whole seconds"},
     {"keepalive", NUMBER(1), "keepalive = 1: must be true or false"},
     {"keepalive", TEXT_NODE("yes"), "keepalive = \"yes\": must be true or false"},
     {"on_limit", TEXT_NODE("dorp"),
@@ -171,7 +182,8 @@ START_TEST(every_default_is_a_value_that_is_allowed)
         for (const struct option_choice *c = o->choices; c != NULL && c->word != NULL; c++)
             known = known || c->value == o->value;
         ck_assert_msg(known, "%s", o->name);
-        if (o->type == OPTION_COUNT || o->type == OPTION_DURATION || o->type == OPTION_MODE)
+        if (o->type == OPTION_COUNT || o->type == OPTION_DURATION || o->type == OPTION_SECONDS ||
+            o->type == OPTION_DELAY || o->type == OPTION_MODE)
             ck_assert_msg(o->value >= o->min && o->value <= o->max, "%s", o->name);
         ck_assert_ptr_eq(option_find(o->name), o);
         ck_assert(option_allowed(o, IN_DAEMON) || option_allowed(o, IN_RULE));
