@@ -74,6 +74,8 @@ static const char *explain(int error, const struct conf_listen *conf)
         return "no interface of this machine has this address";
     case -EEXIST:
         return "the file exists and is no socket";
+    case -EBUSY:
+        return is_path ? "another process keeps its lock file (.lock)" : NULL;
     case -EACCES:
     case -EPERM:
         return is_path ? "no permission for the file or its directory"

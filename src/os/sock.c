@@ -9,9 +9,9 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "os/sock_file.h"
 
 #define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
@@ -30,50 +30,11 @@ static bool is_file(const struct addr *a)
     return a->family == AF_UNIX && a->un.path && a->un.path[0] != '@';
 }
 
-/* Does anybody listen on the socket file? Only a refusal proves that nobody does (unix(7)). */
-static bool is_stale(const struct sockaddr_storage *ss, socklen_t len)
-{
-    int fd = socket(AF_UNIX, TYPE, 0);
-    bool stale;
-
-    if (fd < 0)
-        return false;
-    stale = connect(fd, (const struct sockaddr *)ss, len) < 0 && errno == ECONNREFUSED;
-    close(fd);
-    return stale;
-}
-
-/* bind(2) to a path so that the file never has a wider mode than asked for, not for a moment. */
-static int bind_file(int fd, const struct sockaddr_storage *ss, socklen_t len, const char *path,
-                     const struct sock_file *file)
-{
-    mode_t old = umask(0777);
-    int result = bind(fd, (const struct sockaddr *)ss, len) < 0 ? -errno : 0;
-    struct stat st;
-
-    if (result == -EADDRINUSE && lstat(path, &st) == 0) {
-        if (!S_ISSOCK(st.st_mode))
-            result = -EEXIST;
-        else if (is_stale(ss, len) && unlink(path) == 0)
-            result = bind(fd, (const struct sockaddr *)ss, len) < 0 ? -errno : 0;
-    }
-    umask(old);
-    if (result)
-        return result;
-    if (((file->owner != (uid_t)-1 || file->group != (gid_t)-1) &&
-         lchown(path, file->owner, file->group) < 0) ||
-        chmod(path, file->mode) < 0) {
-        result = -errno;
-        unlink(path);
-    }
-    return result;
-}
-
 int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file)
 {
     struct sockaddr_storage ss;
     socklen_t len = addr_to_sockaddr(a, &ss);
-    int fd, result = 0;
+    int fd, result = 0, queue = backlog > 0 ? backlog : INT_MAX;
 
     if (len == 0)
         return -EINVAL;
@@ -84,13 +45,10 @@ int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_
         result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0 && a->family == AF_INET6)
         result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual);
-    if (result == 0) {
-        if (is_file(a))
-            result = bind_file(fd, &ss, len, a->un.path, file);
-        else if (bind(fd, (const struct sockaddr *)&ss, len) < 0)
-            result = -errno;
-    }
-    if (result == 0 && listen(fd, backlog > 0 ? backlog : INT_MAX) < 0)
+    if (result == 0 && is_file(a))
+        result = sock_file_listen(fd, a, queue, file);
+    else if (result == 0 &&
+             (bind(fd, (const struct sockaddr *)&ss, len) < 0 || listen(fd, queue) < 0))
         result = -errno;
     if (result == 0)
         return fd;

@@ -32,7 +32,8 @@ struct sock_file {
  * A listening stream socket. `backlog` 0 is the system's maximum (net.core.somaxconn). `dual` makes
  * an IPv6 socket take IPv4 clients too; without it IPV6_V6ONLY is set. `file` is for a UNIX path: a
  * stale socket file (nobody listens) is replaced, a live one gives -EADDRINUSE, a file that is no
- * socket -EEXIST.
+ * socket -EEXIST, and -EBUSY when somebody else keeps the right to replace it (sock_file.h). The
+ * file is never open to more than `file` says, and nothing but the socket's own file is changed.
  */
 int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file);
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Where penstock listens and connects to: UNIX sockets, both families, ranges, names."""
 
+import fcntl
 import grp
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -102,6 +104,90 @@ def after_kill(t):
     first.checked = True
     check(os.path.exists(path), "the file of a killed daemon is gone")
     exchange(t, t.start(rules), path, upstream)
+
+
+@test("UNIX listener: of many that start at once on a stale file one gets it", ONCE)
+def many_starters(t):
+    upstream = t.listener()
+    path = t.path("wanted.sock")
+    for _ in range(12):
+        with socket.socket(socket.AF_UNIX) as old:
+            old.bind(path)
+        many = [t.prepare({"rules": {"r": {"listen": "unix:" + path,
+                                           "upstream": target(upstream)}}}) for _ in range(8)]
+        go, gate = os.pipe()  # all wait for its end before they become penstockd
+        starter = 'read x < /proc/self/fd/%d; exec "$@"' % go
+        for d in many:
+            d.options["wrapper"] = ["/bin/sh", "-c", starter, "sh"]
+            d.options["pass_fds"] = (go,)
+            d.spawn()
+        os.close(gate)
+        os.close(go)
+        wait_for(lambda: sum(not d.alive() for d in many) >= 7, "all but one to end")
+        winners = [d for d in many if d.alive()]
+        check_equal(len(winners), 1, "how many live")
+        for d in many:
+            if d not in winners:
+                d.status = 1
+                check_equal(d.wait_exit(), 1, "exit status")
+                check("another process listens on it" in d.log(), "the error is not clear")
+        wait_for(lambda: "listening" in winners[0].log(), "the one that lives to be ready")
+        client = t.connect(path)
+        client.sendall(b"hello")
+        while upstream.accept()[0].recv(5) != b"hello":
+            pass  # the look that one of the others took
+        client.close()
+        winners[0].signal(signal.SIGTERM)
+        check_equal(winners[0].wait_exit(), 0, "exit status of the one that lived")
+        check(not os.path.exists(path), "the socket file is still there")
+        check(not os.path.exists(path + ".lock"), "the lock file is still there")
+
+
+@test("UNIX listener: who keeps its lock is not waited for without end", ONCE)
+def lock_is_kept(t):
+    path = t.path("kept.sock")
+    with open(path + ".lock", "w") as lock:
+        lock.write("someone's")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        d = t.prepare({"rules": {"r": {"listen": "unix:" + path, "upstream": "127.0.0.1:9"}}})
+        fails_to_start(t, d, path, "penstock-0.conf:", "lock")
+        check(not os.path.exists(path), "a socket file was made without the lock")
+    d = t.start({"r": {"listen": "unix:" + path, "upstream": "127.0.0.1:9"}})
+    with open(path + ".lock") as lock:
+        check_equal(lock.read(), "someone's", "the lock file of someone else")
+
+
+@test("UNIX listener: its file is never changed through a link", ONCE, ("root", "strace"))
+def never_through_link(t):
+    """Whoever owns the directory puts a link in the place of the file, right after bind(2)."""
+    nobody = pwd.getpwnam("nobody")
+    for i, extra in enumerate(({}, {"socket_owner": "nobody"}, {"socket_group": "nogroup"})):
+        precious = t.write("precious-%d" % i, "data")
+        os.chmod(precious, 0o600)
+        path = t.path("listen-%d.sock" % i)
+        d = t.prepare({"rules": {"r": dict(extra, listen="unix:" + path, socket_mode="0666",
+                                           upstream="127.0.0.1:9")}},
+                      wrapper=[shutil.which("strace"), "-D", "-qq", "-o", "/dev/null",
+                               "-e", "trace=bind", "-e", "inject=bind:delay_exit=500000"],
+                      # its search for leaks can't be traced
+                      env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+        d.spawn()
+        wait_for(lambda: os.path.exists(path), "the socket file")
+        check_equal(oct(stat.S_IMODE(os.lstat(path).st_mode)), "0o0" if extra else "0o666",
+                    "mode of the new file")
+        os.symlink(precious, path + ".link")
+        os.rename(path + ".link", path)
+        wait_for(lambda: not d.alive() or "listening" in d.log(), "penstockd to start or to end")
+        st = os.stat(precious)
+        check_equal((oct(stat.S_IMODE(st.st_mode)), st.st_uid, st.st_gid), ("0o600", 0, 0),
+                    "mode, owner and group of the link's target")
+        st = os.lstat(path) if os.path.lexists(path) else st
+        check(nobody.pw_uid != st.st_uid and nobody.pw_gid != st.st_gid, "the link was given away")
+        if d.alive():
+            d.signal(signal.SIGTERM)
+            check_equal(d.wait_exit(), 0, "exit status")
+        d.checked = True
 
 
 @test("UNIX listener: a file that somebody listens on is left alone", ONCE)

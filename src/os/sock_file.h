@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The file of a listening UNIX socket: whose it is, and who may replace it (unix(7)). */
+#ifndef PENSTOCK_OS_SOCK_FILE_H
+#define PENSTOCK_OS_SOCK_FILE_H
+
+#include "os/addr.h"
+#include "os/sock.h"
+
+/*
+ * Bind `fd` to the path of `a` and listen; errors and what is replaced are sock_listen()'s. Whoever
+ * replaces a socket file holds a lock on the empty file PATH.lock meanwhile, so that of many that
+ * start at once one only gets the path; the lock file is removed again. Waits for the lock, but
+ * for a few seconds at most.
+ */
+int sock_file_listen(int fd, const struct addr *a, int backlog, const struct sock_file *file);
+
+#endif
