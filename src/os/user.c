@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,16 +28,18 @@ static bool read_id(const char *text, unsigned *id)
     return true;
 }
 
-int user_find(const char *name, uid_t *uid, gid_t *own_group)
+int user_find(const char *name, struct user *user)
 {
     const struct passwd *pw = getpwnam(name);
+    unsigned id;
 
-    if (!pw && read_id(name, uid))
-        pw = getpwuid(*uid);
-    if (!pw)
+    if (!pw && read_id(name, &id))
+        pw = getpwuid(id);
+    if (!pw ||
+        (size_t)snprintf(user->name, sizeof(user->name), "%s", pw->pw_name) >= sizeof(user->name))
         return -ENOENT;
-    *uid = pw->pw_uid;
-    *own_group = pw->pw_gid;
+    user->uid = pw->pw_uid;
+    user->gid = pw->pw_gid;
     return 0;
 }
 
@@ -53,16 +56,20 @@ int group_find(const char *name, gid_t *gid)
 
 int user_become(const char *user, const char *group)
 {
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
+    struct user to = {.uid = geteuid(), .gid = getegid()};
+    gid_t gid;
 
-    if ((user && user_find(user, &uid, &gid)) || (group && group_find(group, &gid)))
+    if (user && user_find(user, &to))
         return -ENOENT;
-    if ((user ? initgroups(user, gid) : setgroups(1, &gid)) < 0)
+    gid = to.gid;
+    if (group && group_find(group, &gid))
+        return -ENOENT;
+    /* The group database knows members by name, also of a user that was given by number. */
+    if ((user ? initgroups(to.name, gid) : setgroups(1, &gid)) < 0)
         return -errno;
-    if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+    if (setresgid(gid, gid, gid) < 0 || setresuid(to.uid, to.uid, to.uid) < 0)
         return -errno;
-    if (user && uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
+    if (user && to.uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
         return -EPERM;
     return 0;
 }

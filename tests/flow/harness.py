@@ -120,16 +120,21 @@ def have_ipv6():
 
 # --- small helpers ---------------------------------------------------------------------------
 
-def own_hosts(t, lines):
-    """Let this process (and its children) see an /etc/hosts of our own, alone."""
+def own_file(t, path, text):
+    """Let this process (and its children) see a file of our own at `path`."""
     t.need("root")
     try:
         libc_call("unshare", CLONE_NEWNS)
         libc_call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
-        hosts = t.write("hosts", "127.0.0.1 localhost\n" + "".join(l + "\n" for l in lines))
-        libc_call("mount", hosts.encode(), b"/etc/hosts", None, MS_BIND, None)
+        ours = t.write("own" + path.replace("/", "-"), text)
+        libc_call("mount", ours.encode(), path.encode(), None, MS_BIND, None)
     except OSError as e:
         raise Skip("needs a mount namespace: %s" % e)
+
+
+def own_hosts(t, lines):
+    """Let this process (and its children) see an /etc/hosts of our own, alone."""
+    own_file(t, "/etc/hosts", "127.0.0.1 localhost\n" + "".join(l + "\n" for l in lines))
 
 
 def receive_exactly(s, count):

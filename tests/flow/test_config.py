@@ -340,6 +340,21 @@ def drops(t):
     check(not os.path.exists(path), "the socket file is still there")
 
 
+@test("a user given by number has the groups of its name", ONCE, ("root",))
+def numeric_user(t):
+    who = pwd.getpwnam("daemon")
+    with open("/etc/group") as f:
+        harness.own_file(t, "/etc/group", f.read() + "penstock-test:x:4711:daemon\n")
+    seen = []
+    for user in (who.pw_name, str(who.pw_uid)):
+        d = t.start({"r": {"listen": "127.0.0.1:%d" % t.port(), "upstream": "127.0.0.1:9"}},
+                    daemon={"user": user})
+        seen.append(sorted(d.status_field("Groups")))
+        check_equal(set(d.status_field("Uid")), {str(who.pw_uid)}, "Uid of user %s" % user)
+    check("4711" in seen[0], "the user has not the group that lists it: %s" % seen[0])
+    check_equal(seen[1], seen[0], "groups of the user given by number")
+
+
 @test("a user that does not exist", ONCE, ("root",))
 def no_user(t):
     d = t.prepare({"daemon": {"user": "no-such-user"},
