@@ -63,7 +63,7 @@ static int adopt(struct rule *rule, const struct conf_listen *conf, struct passe
                         error ? "the passed socket is no listening stream socket" : NULL);
             return -1;
         }
-        listener_adopt(l, s->fd);
+        listener_adopt(l, s->fd, &bound);
         s->fd = -1;
         found++;
     }

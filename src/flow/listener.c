@@ -137,15 +137,12 @@ int listener_open(struct listener *l, const char **why)
     return 0;
 }
 
-void listener_adopt(struct listener *l, int fd)
+void listener_adopt(struct listener *l, int fd, const struct addr *bound)
 {
     struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
-    struct addr bound;
 
-    if (sock_check_listening(fd, &bound) == 0) {
-        sock_set_stream(fd, &bound);
-        sock_set_keepalive(fd, &bound, &ka);
-    }
+    sock_set_stream(fd, bound);
+    sock_set_keepalive(fd, bound, &ka);
     l->fd = fd;
 }
 

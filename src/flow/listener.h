@@ -53,9 +53,9 @@ void listener_free(struct listener *l);
  */
 int listener_open(struct listener *l, const char **why);
 
-/* Use `fd`, a listening socket that the service manager passed. It belongs to the listener from
- * here on. */
-void listener_adopt(struct listener *l, int fd);
+/* Use `fd`, a listening socket that the service manager passed and bound to `bound`. It belongs to
+ * the listener from here on. */
+void listener_adopt(struct listener *l, int fd, const struct addr *bound);
 
 /* Begin to accept. Returns 0 or a negative errno. */
 int listener_start(struct listener *l);

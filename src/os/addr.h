@@ -15,7 +15,7 @@
 /*
  * One end of a socket, small enough to sit in every session. A UNIX path is borrowed (from the
  * config snapshot) and begins with '@' when it is abstract; `path` is NULL for an unnamed peer,
- * which `cred` then describes.
+ * which `peer_pid` and `peer_uid` then describe.
  */
 struct addr {
     sa_family_t family; /* AF_UNSPEC: none; AF_INET, AF_INET6, AF_UNIX */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A place where log lines go. One file a sink; log.c alone includes this. */
+/* A place where log lines go. One file a sink; only they and log.c, which writes to them, include
+ * this. */
 #ifndef PENSTOCK_OS_LOG_SINK_H
 #define PENSTOCK_OS_LOG_SINK_H
 
