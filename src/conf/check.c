@@ -212,6 +212,7 @@ static void check_trees(struct checking *c, const struct conf_tree *trees, size_
         for (const struct conf_node *m = trees[i].rules; m != NULL && !c->no_memory; m = m->next)
             check_rule(c, m);
     }
+    checking_loops(c);
     if (rules == 0 && c->errors->fatal == 0)
         conf_errors_add(c->errors, (struct conf_place){c->conf->path, 0},
                         "there is no rule, needed is one at least: rules = { NAME = { listen = "

@@ -186,6 +186,7 @@ static void add_listens(struct checking *c, const struct conf_listen *model,
 static struct conf_listen inherit(const struct conf_rule *rule, const struct conf_node *node)
 {
     return (struct conf_listen){.at = node->at,
+                                .rule = rule,
                                 .max_connections = UINT32_MAX,
                                 .backlog = rule->options.backlog,
                                 .socket_mode = rule->options.socket_mode,

@@ -46,4 +46,7 @@ void checking_addresses(struct checking *c, struct conf_rule *rule, const struct
 /* Is none of the rule's addresses taken? */
 void checking_conflicts(struct checking *c, struct conf_rule *rule);
 
+/* Once all rules have been checked: warn of those that would be clients of themselves. */
+void checking_loops(struct checking *c);
+
 #endif

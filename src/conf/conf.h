@@ -67,10 +67,11 @@ struct conf_options {
 /* One socket to listen on. A port range has become one of these a port. */
 struct conf_listen {
     struct conf_place at;
-    enum addr_kind kind; /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
-    struct addr address; /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
-                            ADDR_PATH: AF_UNIX */
-    const char *systemd; /* ADDR_SYSTEMD: the name; else NULL */
+    const struct conf_rule *rule; /* whose it is */
+    enum addr_kind kind;          /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
+    struct addr address;          /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
+                                     ADDR_PATH: AF_UNIX */
+    const char *systemd;          /* ADDR_SYSTEMD: the name; else NULL */
     const char *text; /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web" */
     uint16_t upstream_port;   /* where this socket's clients go; 0 when the upstream has no port */
     uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
