@@ -48,10 +48,10 @@ void listener_free(struct listener *l)
 
 static int socket_file(const struct conf_listen *conf, struct sock_file *file, const char **why)
 {
-    struct user owner = {.uid = (uid_t)-1};
-    gid_t gid = (gid_t)-1;
+    uid_t uid = (uid_t)-1;
+    gid_t gid = (gid_t)-1, own_group;
 
-    if (conf->socket_owner && user_find(conf->socket_owner, &owner)) {
+    if (conf->socket_owner && user_find(conf->socket_owner, &uid, &own_group)) {
         *why = "there is no such user as its socket_owner";
         return -ENOENT;
     }
@@ -59,7 +59,7 @@ static int socket_file(const struct conf_listen *conf, struct sock_file *file, c
         *why = "there is no such group as its socket_group";
         return -ENOENT;
     }
-    *file = (struct sock_file){.mode = conf->socket_mode, .owner = owner.uid, .group = gid};
+    *file = (struct sock_file){.mode = conf->socket_mode, .owner = uid, .group = gid};
     return 0;
 }
 

@@ -12,6 +12,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct user {
+    uid_t uid;
+    gid_t gid; /* its own group */
+    char name[LOGIN_NAME_MAX];
+};
+
 static bool read_id(const char *text, unsigned *id)
 {
     char *end;
@@ -28,7 +34,7 @@ static bool read_id(const char *text, unsigned *id)
     return true;
 }
 
-int user_find(const char *name, struct user *user)
+static int look_up(const char *name, struct user *user)
 {
     const struct passwd *pw = getpwnam(name);
     unsigned id;
@@ -40,6 +46,18 @@ int user_find(const char *name, struct user *user)
         return -ENOENT;
     user->uid = pw->pw_uid;
     user->gid = pw->pw_gid;
+    return 0;
+}
+
+int user_find(const char *name, uid_t *uid, gid_t *own_group)
+{
+    struct user user;
+    int error = look_up(name, &user);
+
+    if (error)
+        return error;
+    *uid = user.uid;
+    *own_group = user.gid;
     return 0;
 }
 
@@ -59,7 +77,7 @@ int user_become(const char *user, const char *group)
     struct user to = {.uid = geteuid(), .gid = getegid()};
     gid_t gid;
 
-    if (user && user_find(user, &to))
+    if (user && look_up(user, &to))
         return -ENOENT;
     gid = to.gid;
     if (group && group_find(group, &gid))

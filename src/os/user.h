@@ -3,17 +3,10 @@
 #ifndef PENSTOCK_OS_USER_H
 #define PENSTOCK_OS_USER_H
 
-#include <limits.h>
 #include <sys/types.h>
 
-struct user {
-    uid_t uid;
-    gid_t gid; /* its own group */
-    char name[LOGIN_NAME_MAX];
-};
-
-/* A name or a number to a user or a group. 0, or -ENOENT when there is none. */
-int user_find(const char *name, struct user *user);
+/* A name or a number to an id. 0, or -ENOENT when there is none. */
+int user_find(const char *name, uid_t *uid, gid_t *own_group);
 int group_find(const char *name, gid_t *gid);
 
 /*
