@@ -168,6 +168,20 @@ static void unknown_group(struct checking *c, const struct conf_node *m, const c
                         m->name, option_nearest(WHERE_COUNT, known, m->name));
 }
 
+static void check_daemon(struct checking *c, const struct conf_node *node)
+{
+    size_t count;
+    const struct option *table = option_table(&count);
+
+    check_group(c, node, IN_DAEMON, &c->conf->daemon);
+    for (const struct conf_node *m = node->first; m != NULL; m = m->next) {
+        const struct option *o = m->name != NULL ? option_find(m->name) : NULL;
+
+        if (o != NULL)
+            c->conf->daemon_at[o - table] = m->at;
+    }
+}
+
 /* What stands at the top of a file. Of the groups only `rules` may be in another file than the main
  * one: what holds for all rules has one place. */
 static void check_top(struct checking *c, const struct conf_tree *tree, bool is_main)
@@ -187,7 +201,7 @@ static void check_top(struct checking *c, const struct conf_tree *tree, bool is_
                 "\"%s\" is allowed only in the main file %s; files in conf.d hold rules", m->name,
                 c->conf->path);
         else if (strcmp(m->name, "daemon") == 0)
-            check_group(c, m, IN_DAEMON, &c->conf->daemon);
+            check_daemon(c, m);
         else if (strcmp(m->name, "defaults") == 0)
             check_group(c, m, IN_RULE, &c->defaults);
     }
@@ -228,8 +242,13 @@ struct conf *check_config(const struct conf_tree *trees, size_t count, struct ar
                          .names = table_new(),
                          .listens = table_new(),
                          .ports = table_new()};
+    size_t options;
 
-    if (c.conf != NULL && c.names != NULL && c.listens != NULL && c.ports != NULL) {
+    option_table(&options);
+    if (c.conf != NULL)
+        c.conf->daemon_at = arena_array(arena, options, sizeof(*c.conf->daemon_at));
+    if (c.conf != NULL && c.conf->daemon_at != NULL && c.names != NULL && c.listens != NULL &&
+        c.ports != NULL) {
         c.conf->refs = 1;
         c.conf->arena = arena;
         c.conf->path = trees[0].path;

@@ -98,9 +98,10 @@ struct conf {
     struct conf_daemon daemon;
     struct conf_rule *rules; /* in the order of the files */
     size_t rule_count;
-    const char *path;    /* of the main file */
-    unsigned refs;       /* use conf_ref() and conf_unref() */
-    struct arena *arena; /* holds every string and array of the snapshot */
+    const char *path;             /* of the main file */
+    struct conf_place *daemon_at; /* see conf_daemon_place() */
+    unsigned refs;                /* use conf_ref() and conf_unref() */
+    struct arena *arena;          /* holds every string and array of the snapshot */
 };
 
 /* What is wrong with a config, all of it, in the order of the files. */
@@ -131,6 +132,9 @@ void conf_errors_free(struct conf_errors *errors);
 
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */
+
+/* Where the option of the group `daemon` was set, for messages about what only a start can tell. */
+struct conf_place conf_daemon_place(const struct conf *conf, const char *option);
 
 /* Write the effective config in the config language: conf_load() of it gives an equal snapshot. */
 void conf_dump(const struct conf *conf, FILE *out);

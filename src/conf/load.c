@@ -14,6 +14,7 @@
 #include "conf/load.h"
 #include "conf/node.h"
 #include "conf/split.h"
+#include "conf/users.h"
 
 /* A load under way. */
 struct loading {
@@ -292,6 +293,8 @@ static struct conf *finish(struct loading *l, const char *path, bool has_files)
         conf = check_config(l->trees, l->tree_count, l->arena, l->errors);
     for (size_t i = 0; conf != NULL && has_files && i < conf->rule_count; i++)
         check_directories(l, &conf->rules[i]);
+    if (conf != NULL && has_files)
+        users_check(l->trees, l->tree_count, l->errors);
     if (conf == NULL || l->no_memory)
         conf_errors_add(l->errors, (struct conf_place){path, 0}, "out of memory");
     conf_errors_sort(l->errors, path);

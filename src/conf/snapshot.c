@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "conf/conf.h"
+#include "conf/options.h"
 
 struct conf *conf_ref(struct conf *conf)
 {
@@ -15,6 +16,16 @@ void conf_unref(struct conf *conf)
 {
     if (conf != NULL && --conf->refs == 0)
         arena_free(conf->arena); /* the snapshot itself is in there too */
+}
+
+struct conf_place conf_daemon_place(const struct conf *conf, const char *option)
+{
+    size_t count;
+    const struct option *table = option_table(&count), *o = option_find(option);
+
+    if (o == NULL || conf->daemon_at[o - table].file == NULL)
+        return (struct conf_place){"default", 0};
+    return conf->daemon_at[o - table];
 }
 
 /* A rule's sessions are bounded by its own limit and by those of its addresses together. */

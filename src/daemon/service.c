@@ -125,6 +125,20 @@ static bool fail(struct service *sv, const char *what, int error)
     return false;
 }
 
+/* What the config asks of the machine and can't have; `value` is NULL for one that speaks for
+ * itself. */
+static bool refuse(struct service *sv, const char *option, const char *value, const char *why)
+{
+    struct conf_place at = conf_daemon_place(sv->conf, option);
+
+    if (at.line == 0)
+        log_message(sv->log, LEVEL_ERROR, "%s: %s", option, why);
+    else
+        log_message(sv->log, LEVEL_ERROR, "%s:%u: %s%s%s%s: %s", at.file, at.line, option,
+                    value ? " \"" : "", value ? value : "", value ? "\"" : "", why);
+    return false;
+}
+
 static enum loop_engine engine_of(const struct conf *conf)
 {
     switch (conf->daemon.engine) {
@@ -143,7 +157,9 @@ static bool start_log(struct service *sv)
     int error = log_configure(sv->log, (enum log_level)d->log_level, (enum log_format)d->log_format,
                               (enum log_target)d->log_target);
 
-    return error == 0 || fail(sv, "log_target", error);
+    return error == 0 ||
+           refuse(sv, "log_target", NULL,
+                  error == -ENOTSUP ? "this build has no such target" : strerror(-error));
 }
 
 static bool start_loop(struct service *sv)
@@ -151,8 +167,10 @@ static bool start_loop(struct service *sv)
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
 
     sv->loop = loop_new(engine_of(sv->conf));
+    if (!sv->loop && errno == ENOTSUP)
+        return refuse(sv, "engine", "epoll", "this build has no epoll");
     if (!sv->loop)
-        return fail(sv, errno == ENOTSUP ? "engine: this build has no epoll" : "event loop", errno);
+        return fail(sv, "event loop", errno);
     loop_on_move(sv->loop, on_engine_moved, sv);
     sv->signals = signals_new(sv->loop, wanted, on_signal, sv);
     return sv->signals || fail(sv, "signals", errno);
@@ -240,15 +258,21 @@ static bool open_rules(struct service *sv)
 static bool drop_privileges(struct service *sv)
 {
     const struct conf_daemon *d = &sv->conf->daemon;
+    uid_t uid;
+    gid_t gid;
     int error;
 
     if (!d->user && !d->group)
         return true;
+    if (d->user && user_find(d->user, &uid, &gid))
+        return refuse(sv, "user", d->user, "there is no such user");
+    if (d->group && group_find(d->group, &gid))
+        return refuse(sv, "group", d->group, "there is no such group");
     error = user_become(d->user, d->group);
-    return error == 0 || fail(sv,
-                              error == -ENOENT ? "user, group: there is no such user or group"
-                                               : "user, group: cannot become them",
-                              error);
+    if (error)
+        return refuse(sv, d->user ? "user" : "group", d->user ? d->user : d->group,
+                      strerror(-error));
+    return true;
 }
 
 static bool start_rules(struct service *sv)

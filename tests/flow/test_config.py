@@ -355,15 +355,24 @@ def numeric_user(t):
     check_equal(seen[1], seen[0], "groups of the user given by number")
 
 
-@test("a user that does not exist", ONCE, ("root",))
+@test("a user or group that does not exist: a warning of --check, an error at the start", ONCE,
+      ("root",))
 def no_user(t):
-    d = t.prepare({"daemon": {"user": "no-such-user"},
-                   "rules": {"r": {"listen": "127.0.0.1:%d" % t.port(),
-                                   "upstream": "127.0.0.1:1"}}})
-    d.spawn()
-    d.status = d.wait_exit()
-    check(d.status in (1, EX_CONFIG), "exit status %d" % d.status)
-    check("user" in d.log(), "the error does not say what")
+    for option in "user", "group":
+        d = t.prepare("""\
+daemon = { log_level = "info";
+           %s = "no-such"; };
+rules = { r = { listen = "127.0.0.1:%d"; upstream = "127.0.0.1:1"; }; };
+""" % (option, t.port()))
+        status, _, err = call(t, "--check", "--config", d.config)
+        check_equal(status, 0, "exit status with a warning")
+        place = os.path.basename(d.config) + ":2: "
+        check(place + "warning: daemon: %s" % option in err, "no warning with the place")
+        d.spawn()
+        d.status = d.wait_exit()
+        check_equal(d.status, 1, "exit status")
+        check(place + option in d.log() and "there is no such " + option in d.log(),
+              "the error does not say what")
 
 
 @test("SIGHUP ends nothing", ONCE)

@@ -505,6 +505,43 @@ START_TEST(a_socket_s_directory_must_be_there)
 }
 END_TEST
 
+START_TEST(users_that_are_not_there_are_warned_of)
+{
+    struct conf_errors errors;
+    struct conf *conf;
+    char *words;
+
+    write_file("p.conf", "daemon = { user = \"no-such\";\n  group = \"root\"; };\n"
+                         "defaults = { socket_owner = \"root\";\n socket_group = \"not-any\"; };\n"
+                         "rules = { a = { listen = { address = \"unix:@x\";\n"
+                         "  socket_owner = \"nor-she\"; }; upstream = \"h:1\";\n"
+                         "  socket_group = \"nor-they\"; }; };");
+    conf = conf_load("p.conf", &errors);
+    ck_assert_ptr_nonnull(conf);
+    words = said(&errors);
+    ck_assert_str_eq(
+        words,
+        "p.conf:1: warning: daemon: user = \"no-such\": this machine has no such user\n"
+        "p.conf:4: warning: defaults: socket_group = \"not-any\": this machine has no such "
+        "group\n"
+        "p.conf:6: warning: rule \"a\": socket_owner = \"nor-she\": this machine has no such "
+        "user\n"
+        "p.conf:6: warning: rule \"a\": socket_owner has no effect, this address is no "
+        "unix:/path\n"
+        "p.conf:7: warning: rule \"a\": socket_group = \"nor-they\": this machine has no such "
+        "group\n"
+        "p.conf:7: warning: rule \"a\": socket_group has no effect, the rule has no "
+        "unix:/path to listen on\n");
+    ck_assert_str_eq(conf_daemon_place(conf, "group").file, "p.conf");
+    ck_assert_uint_eq(conf_daemon_place(conf, "group").line, 2);
+    ck_assert_str_eq(conf_daemon_place(conf, "engine").file, "default");
+    ck_assert_uint_eq(conf_daemon_place(conf, "engine").line, 0);
+    conf_errors_free(&errors);
+    conf_unref(conf);
+    free(words);
+}
+END_TEST
+
 /* --- size ---------------------------------------------------------------------------------- */
 
 START_TEST(ten_thousand_rules_are_read)
@@ -563,6 +600,7 @@ static TCase *files_case(void)
     tcase_add_test(tcase, errors_of_all_files_are_said_in_their_order);
     tcase_add_test(tcase, what_holds_for_all_rules_has_one_place);
     tcase_add_test(tcase, a_socket_s_directory_must_be_there);
+    tcase_add_test(tcase, users_that_are_not_there_are_warned_of);
     return tcase;
 }
 
