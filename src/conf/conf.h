@@ -126,6 +126,9 @@ struct conf_errors {
  */
 struct conf *conf_load(const char *path, struct conf_errors *errors);
 
+/* Print one, as below. */
+void conf_error_print(const struct conf_error *error, FILE *out);
+
 /* Print each as "file:line: text" (warnings: "file:line: warning: text"), a line each. */
 void conf_errors_print(const struct conf_errors *errors, FILE *out);
 void conf_errors_free(struct conf_errors *errors);

@@ -105,17 +105,20 @@ void conf_errors_sort(struct conf_errors *errors, const char *main_path)
                 (void *)(uintptr_t)main_path);
 }
 
+void conf_error_print(const struct conf_error *error, FILE *out)
+{
+    const char *kind = error->warning ? "warning: " : "";
+
+    if (error->at.line == 0)
+        fprintf(out, "%s: %s%s\n", error->at.file, kind, error->text);
+    else
+        fprintf(out, "%s:%u: %s%s\n", error->at.file, error->at.line, kind, error->text);
+}
+
 void conf_errors_print(const struct conf_errors *errors, FILE *out)
 {
-    for (size_t i = 0; i < errors->count; i++) {
-        const struct conf_error *e = &errors->list[i];
-
-        if (e->at.line == 0)
-            fprintf(out, "%s: %s%s\n", e->at.file, e->warning ? "warning: " : "", e->text);
-        else
-            fprintf(out, "%s:%u: %s%s\n", e->at.file, e->at.line, e->warning ? "warning: " : "",
-                    e->text);
-    }
+    for (size_t i = 0; i < errors->count; i++)
+        conf_error_print(&errors->list[i], out);
 }
 
 void conf_errors_free(struct conf_errors *errors)

@@ -11,6 +11,22 @@
 #include "daemon/options.h"
 #include "daemon/service.h"
 #include "os/fds.h"
+#include "os/log.h"
+#include "os/log_sink.h"
+
+/* In the journal each line gets its priority (sd-daemon(3)). */
+static void print_errors(const struct conf_errors *errors)
+{
+    bool journal = log_stderr_is_journal();
+
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct conf_error *e = &errors->list[i];
+
+        if (journal)
+            fprintf(stderr, "<%d>", e->warning ? LEVEL_WARNING : LEVEL_ERROR);
+        conf_error_print(e, stderr);
+    }
+}
 
 /* The snapshot, or NULL with every error on standard error. */
 static struct conf *load(const char *path)
@@ -18,7 +34,7 @@ static struct conf *load(const char *path)
     struct conf_errors errors;
     struct conf *conf = conf_load(path, &errors);
 
-    conf_errors_print(&errors, stderr);
+    print_errors(&errors);
     conf_errors_free(&errors);
     return conf;
 }

@@ -30,10 +30,13 @@ struct options options_parse(int argc, char **argv)
             o.config = optarg;
             break;
         case 't':
-            o.job = JOB_CHECK;
-            break;
         case 'd':
-            o.job = JOB_DUMP;
+            if (o.job != JOB_RUN) {
+                fputs("penstockd: --check and --dump are one or the other, and once\n", stderr);
+                o.job = JOB_USAGE;
+                break;
+            }
+            o.job = c == 't' ? JOB_CHECK : JOB_DUMP;
             break;
         case 'h':
             o.job = JOB_HELP;

@@ -62,8 +62,26 @@ static void log_session(const struct session *s, enum end end)
         LOG_TEXT("error", error),
     };
 
-    log_fields(s->worker->log, LEVEL_INFO, NULL, fields,
+    log_fields(s->worker->log, level_of(end), NULL, fields,
                sizeof(fields) / sizeof(*fields) - (error == NULL));
+}
+
+/* An upstream that can't be reached, and what we failed at, are to be found by whoever looks for
+ * trouble. */
+static enum log_level level_of(enum end end)
+{
+    switch (end) {
+    case END_CONNECT_REFUSED:
+    case END_CONNECT_TIMEOUT:
+    case END_CONNECT_FAILED:
+    case END_RESOLVE_FAILED:
+    case END_NO_DESCRIPTORS:
+        return LEVEL_WARNING;
+    case END_ERROR:
+        return LEVEL_ERROR;
+    default:
+        return LEVEL_INFO;
+    }
 }
 
 void account_session(const struct session *s, enum end end)
@@ -73,7 +91,7 @@ void account_session(const struct session *s, enum end end)
     atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
-    if (log_wants(s->worker->log, LEVEL_INFO))
+    if (log_wants(s->worker->log, level_of(end)))
         log_session(s, end);
 }
 

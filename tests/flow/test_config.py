@@ -236,12 +236,27 @@ rules =
     check_equal(call(t, "--check", "--config", again)[0], 0, "status of --check of the dump")
 
 
+@test("errors of a config reach the journal with their priority", ONCE, ("systemd",))
+def journal_priority(t):
+    path = t.write("bad.conf", "rules = { a = { listen = \"127.0.0.1:0\"; upstream = \"a:1\"; }; };\n")
+    with open(t.path("journal"), "w+") as journal:
+        at = os.fstat(journal.fileno())
+        environment = dict(os.environ, JOURNAL_STREAM="%d:%d" % (at.st_dev, at.st_ino))
+        run = subprocess.run([t.binary, "--config", path], stderr=journal, env=environment,
+                             check=False)
+        check_equal(run.returncode, EX_CONFIG, "exit status")
+        journal.seek(0)
+        lines = journal.read().splitlines()
+    check(lines and all(l.startswith("<3>%s:1: " % path) for l in lines), "it says %r" % lines)
+
+
 @test("wrong usage, --help, --version, a full disk", ONCE)
 def usage(t):
     for args in (["--frobnicate"], ["extra"], ["--config"]):
         check_equal(call(t, *args)[0], EX_USAGE, "exit status")
     status, out, _ = call(t, "--help")
     check(status == 0 and "--check" in out and "--dump" in out, "--help")
+    check_equal(call(t, "--check", "--dump")[0], EX_USAGE, "exit status of --check --dump")
     status, out, _ = call(t, "--version")
     check(status == 0 and re.search(r"penstockd? \d+\.\d+", out), "--version")
     with open("/dev/full", "w") as full:

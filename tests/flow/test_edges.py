@@ -4,9 +4,11 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 
-from harness import ENGINE, ONCE, RELAY, check, check_equal, receive_exactly, reset, test, wait_for
+from harness import (ENGINE, ONCE, RELAY, Skip, check, check_equal, receive_exactly, reset, test,
+                     wait_for)
 from test_systemd import passed, target
 
 MEGABYTE = 1 << 20
@@ -180,6 +182,69 @@ def no_pipes(t):
     for pair in stuck:
         for s in pair:
             reset(s)
+
+
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def syn(source, source_port, to, port):
+    """A TCP SYN in an IPv4 packet (RFC 9293 section 3.1, RFC 791 section 3.1)."""
+    a, b = socket.inet_aton(source), socket.inet_aton(to)
+
+    def segment(check_sum):
+        return struct.pack("!HHLLBBHHH", source_port, port, 1, 0, 5 << 4, 2, 65535, check_sum, 0)
+    pseudo = a + b + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0, a, b)
+    return header + segment(checksum(pseudo + segment(0)))
+
+
+@test("a flood of half-open connections from forged sources", ENGINE, ("root", "netns", "ip"))
+def half_open(t):
+    here = "10.9.0.1"
+    for command in ("link add flood type veth peer name other",
+                    "addr add %s/16 dev flood" % here,
+                    "link set flood up", "link set other up"):
+        if subprocess.run(["ip"] + command.split(), check=False).returncode:
+            raise Skip("ip %s" % command)
+    for name in ("all", "lo", "flood"):
+        with open("/proc/sys/net/ipv4/conf/%s/rp_filter" % name, "w") as f:
+            f.write("0")
+    upstream, port = t.listener(), t.port()
+    d = t.start({"r": {"listen": "%s:%d" % (here, port), "upstream": target(upstream)}})
+
+    def come():
+        client = t.connect((here, port))
+        other = upstream.accept()[0]
+        t.sockets.append(other)
+        return client, other
+
+    def ping(client, other):
+        client.sendall(b"ping")
+        check_equal(receive_exactly(other, 4), b"ping", "what comes through")
+    bystander = come()
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    most = 0
+    for i in range(20000):
+        raw.sendto(syn("10.9.%d.%d" % (1 + i % 200, 1 + i // 200 % 250), 1024 + i, here, port),
+                   (here, 0))
+        if i % 2000 == 0:
+            ping(*bystander)
+            with open("/proc/net/tcp") as f:
+                most = max(most, sum(l.split()[3] == "03" for l in f))  # SYN_RECV
+    raw.close()
+    check(most > 50, "only %d connections were half-open" % most)
+    newcomer = come()
+    ping(*newcomer)
+    ping(*bystander)
+    is_calm(d)
+    for s in bystander + newcomer:
+        s.close()
+    d.wait_sessions(2, end="done")
+    check_equal(len(d.sessions()), 2, "sessions")
 
 
 @test("signals that rotate logs elsewhere do not end it", ONCE)

@@ -124,19 +124,25 @@ def listens(port):
                    for fields in map(str.split, f.readlines()[1:]))
 
 
-@test("log_level: a session's line is info, a refusal a warning", ONCE)
+@test("log_level: a session's line is info, a refusal or a dead upstream a warning", ONCE)
 def log_level(t):
     upstream = t.listener()
-    port = t.port()
+    port, dead = t.port(), t.port()
 
     d = t.start({"r": {"listen": "127.0.0.1:%d" % port, "max_connections": 1,
-                       "upstream": "127.0.0.1:%d" % upstream.getsockname()[1]}},
+                       "upstream": "127.0.0.1:%d" % upstream.getsockname()[1]},
+                 "dead": {"listen": "127.0.0.1:%d" % dead, "upstream": "127.0.0.1:%d" % t.port()}},
                 daemon={"log_level": "warning"}, ready=lambda: listens(port))
     first = t.connect(("127.0.0.1", port))
     upstream.accept()[0].close()
     second = t.connect(("127.0.0.1", port))
     check_equal(second.recv(1), b"", "what the second client is told")
     wait_for(lambda: "end=limit" in d.log(), "the refusal's line")
+    try:
+        t.connect(("127.0.0.1", dead))
+    except ConnectionResetError:
+        pass
+    wait_for(lambda: "end=connect-refused" in d.log(), "the line of a dead upstream")
     first.close()
     d.settle()
     check("end=done" not in d.log() and "listening" not in d.log(), "info was logged")
