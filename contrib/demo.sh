@@ -23,8 +23,8 @@ esac
 install_packages $PACKAGES_BUILD $PACKAGES_DEMO
 say "building in $dir"
 mkdir -p "$dir"
-build "$dir" > "$dir.log" 2>&1 || {
-    tail -n 40 "$dir.log"
+build "$dir" > "$dir/build.log" 2>&1 || {
+    tail -n 40 "$dir/build.log"
     exit 1
 }
 

@@ -43,6 +43,24 @@ static const char *error_text(const struct session *s, enum end end)
     }
 }
 
+/* An upstream that can't be reached, and what we failed at, are to be found by whoever looks for
+ * trouble. */
+static enum log_level level_of(enum end end)
+{
+    switch (end) {
+    case END_CONNECT_REFUSED:
+    case END_CONNECT_TIMEOUT:
+    case END_CONNECT_FAILED:
+    case END_RESOLVE_FAILED:
+    case END_NO_DESCRIPTORS:
+        return LEVEL_WARNING;
+    case END_ERROR:
+        return LEVEL_ERROR;
+    default:
+        return LEVEL_INFO;
+    }
+}
+
 static void log_session(const struct session *s, enum end end)
 {
     char client[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
@@ -64,24 +82,6 @@ static void log_session(const struct session *s, enum end end)
 
     log_fields(s->worker->log, level_of(end), NULL, fields,
                sizeof(fields) / sizeof(*fields) - (error == NULL));
-}
-
-/* An upstream that can't be reached, and what we failed at, are to be found by whoever looks for
- * trouble. */
-static enum log_level level_of(enum end end)
-{
-    switch (end) {
-    case END_CONNECT_REFUSED:
-    case END_CONNECT_TIMEOUT:
-    case END_CONNECT_FAILED:
-    case END_RESOLVE_FAILED:
-    case END_NO_DESCRIPTORS:
-        return LEVEL_WARNING;
-    case END_ERROR:
-        return LEVEL_ERROR;
-    default:
-        return LEVEL_INFO;
-    }
 }
 
 void account_session(const struct session *s, enum end end)
