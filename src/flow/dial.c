@@ -42,6 +42,9 @@ static enum end end_of(int error)
     case ECONNREFUSED:
     case ENOENT: /* a UNIX path that nobody has bound */
         return END_CONNECT_REFUSED;
+    case ECONNRESET: /* it had accepted: before that a reset is a refusal (connect(2), tcp(7)) */
+    case EPIPE:
+        return END_UPSTREAM_RESET;
     case ETIMEDOUT:
         return END_CONNECT_TIMEOUT;
     case EMFILE:

@@ -312,8 +312,8 @@ def killed(t):
             pass
         s.close()
     # Later clients are turned away, nothing else happens.
-    late = scene.client()
     try:
+        late = scene.client()
         check_equal(late.recv(1), None, "what a client of a dead upstream reads")
     except ConnectionResetError:
         pass
