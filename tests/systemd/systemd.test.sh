@@ -35,6 +35,11 @@ if ! make -s -C "$build" install DESTDIR="$stage/root" > "$stage/log/install" 2>
     exit 1
 fi
 
+# The unit sees no /tmp, /root or /home of ours, and a build that installs there can't be run by it.
+case $(cd "$stage/root" && find . -name penstockd -path '*/sbin/*') in
+./tmp/* | ./root/* | ./home/* | ./var/tmp/*) skip "its prefix is where the unit's hardening hides it" ;;
+esac
+
 "$here/run-under-systemd.sh" --bind "$stage/root:/stage:ro" --bind "$here:/tests:ro" \
     --journal "$stage/log/journal" --timeout 280 --chdir / -- /bin/bash /tests/inside.sh |
     tee "$stage/log/output"
