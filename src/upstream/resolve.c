@@ -3,8 +3,10 @@
 
 #include "upstream/resolve.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/table.h"
 #include "upstream/dns.h"
@@ -142,6 +144,26 @@ static void take_answer(struct name *n, const struct dns_answer *answer)
     set_addresses(n, answer->addrs, answer->count);
 }
 
+/* RFC 6761 section 6.3: such a name is the loopback address, also where /etc/hosts lacks it and no
+ * name server would know it. */
+static bool is_localhost(const char *text)
+{
+    static const char name[] = "localhost";
+    size_t length = strlen(text), tail = sizeof(name) - 1;
+
+    return length >= tail && strcasecmp(text + length - tail, name) == 0 &&
+           (length == tail || text[length - tail - 1] == '.');
+}
+
+static void take_loopback(struct name *n)
+{
+    struct dns_answer answer = {.outcome = DNS_FOUND, .count = 2};
+
+    answer.addrs[0] = (struct addr){.family = AF_INET6, .v6 = in6addr_loopback};
+    answer.addrs[1] = (struct addr){.family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK)};
+    take_answer(n, &answer);
+}
+
 static void lookup_done(void *arg, const struct dns_answer *answer)
 {
     struct lookup *lookup = arg;
@@ -153,7 +175,10 @@ static void lookup_done(void *arg, const struct dns_answer *answer)
     if (!counts)
         return; /* asked anew since then, of other servers */
     n->current = NULL;
-    take_answer(n, answer);
+    if (answer->outcome != DNS_FOUND && is_localhost(n->text))
+        take_loopback(n);
+    else
+        take_answer(n, answer);
     answer_all(n);
 }
 

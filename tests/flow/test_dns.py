@@ -176,6 +176,14 @@ def _(t):
     check_equal(names.queries("in-hosts.test"), 0, "queries")
 
 
+@test("localhost is the loopback address, though /etc/hosts lacks it", ENGINE)
+def _(t):
+    Names(t)
+    t.write("hosts", "")
+    _, port = one_rule(t, "localhost", "127.0.0.1")
+    check_equal(ask(t, port), "127.0.0.1", "who answers")
+
+
 @test("every address of a name is tried", ENGINE)
 def _(t):
     names = Names(t)
