@@ -19,6 +19,15 @@
 enum conf_engine { ENGINE_AUTO, ENGINE_SELECT, ENGINE_EPOLL };
 enum conf_on_limit { ON_LIMIT_DROP, ON_LIMIT_RESET, ON_LIMIT_WAIT };
 enum conf_relay { RELAY_AUTO, RELAY_COPY, RELAY_SPLICE };
+enum conf_persist { PERSIST_RESTART, PERSIST_CRASH };
+
+/* on_change: what becomes of the sessions of a rule that was removed, or whose upstream changed.
+ * Anything else is how many milliseconds they have left. */
+enum conf_on_change {
+    ON_CHANGE_KEEP = -1,
+    ON_CHANGE_DRAIN = -2, /* drain_timeout is what they have left */
+    ON_CHANGE_KILL = 0
+};
 
 /* Where something was written. `file` is "default" for a built-in value. */
 struct conf_place {
@@ -141,6 +150,10 @@ struct conf_place conf_daemon_place(const struct conf *conf, const char *option)
 
 /* Write the effective config in the config language: conf_load() of it gives an equal snapshot. */
 void conf_dump(const struct conf *conf, FILE *out);
+
+/* The same with only `count` of its rules, in that order; at least one. */
+void conf_dump_rules(const struct conf *conf, const struct conf_rule *const *rules, size_t count,
+                     FILE *out);
 
 /* Print the manual's rows (roff) for every option; doc/ is checked against it. */
 void conf_print_options(FILE *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the service manager offers: notification, watchdog, passed sockets. systemd.c uses
+ * What the service manager offers: notification, watchdog, passed sockets, the descriptor store. systemd.c uses
  * libsystemd; systemd_none.c is its sibling for a build without, chosen by Automake, so that no
  * caller needs an #ifdef. Without a manager every call is a cheap no-op.
  */
@@ -24,7 +24,8 @@ int systemd_notify(const char *state);
 /* The watchdog's period in microseconds, or 0 when none is asked for (sd_watchdog_enabled(3)). */
 uint64_t systemd_watchdog_usec(void);
 
-/* A socket passed by the manager (sd_listen_fds_with_names(3)). */
+/* A descriptor passed by the manager (sd_listen_fds_with_names(3)): from a socket unit, or out of
+ * the descriptor store. */
 struct systemd_socket {
     char *name;
     int fd;
@@ -38,5 +39,41 @@ struct systemd_socket {
  */
 int systemd_take_sockets(struct systemd_socket **out);
 void systemd_sockets_free(struct systemd_socket *sockets, int count);
+
+/* --- the descriptor store (sd_pid_notify_with_fds(3)) ---------------------------------------- */
+
+/* The most descriptors that go with one message (SCM_MAX_FD of the kernel, unix(7)). */
+#define SYSTEMD_STORE_BATCH 253
+
+/*
+ * Give the manager duplicates of up to SYSTEMD_STORE_BATCH descriptors, to keep under `name` until
+ * they are removed or the service has stopped, whatever becomes of them (FDSTORE=1, FDPOLL=0), and
+ * to pass to the next start. One that it has already stays under its first name. Never waits.
+ * Returns 0 when the message was taken or there is no manager, -EAGAIN when it may be taken later,
+ * or another negative errno. A message that was taken may still be refused: the manager says so to
+ * the journal only.
+ */
+int systemd_store(const char *name, const int *fds, size_t count);
+
+/* Let the manager close all it keeps under `name`. As above. */
+int systemd_store_remove(const char *name);
+
+/* Wait until the manager has read every message so far (sd_notify_barrier(3)), at most this long.
+ * Returns 0, or a negative errno (-ETIMEDOUT). */
+int systemd_barrier(int timeout_ms);
+
+/* What the manager says of our unit, over D-Bus. */
+struct systemd_unit {
+    bool restarting;     /* its job is to restart us: it will pass the store to the next process */
+    uint32_t store_most; /* FileDescriptorStoreMax= */
+    uint32_t stored;     /* descriptors in the store */
+};
+
+/*
+ * Ask the manager, and wait for the answer at most `timeout_ms`: for a thread that may wait, of
+ * whatever environment; it shares nothing. Returns 0 and fills *unit, or a negative errno when we
+ * are no service (-ENXIO) or it can't be asked.
+ */
+int systemd_ask(struct systemd_unit *unit, int timeout_ms);
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The handover snapshot: everything live in one block of bytes, for the process that goes on with
+ * it. Pure: records to bytes and back; descriptors are only named here, never touched. The reader
+ * trusts nothing: what it gives is complete and in bounds, or it gives nothing.
+ *
+ * The block: the magic "PENSTOCK", the format's version, its own length and a checksum of the rest,
+ * then the records. Numbers are little-endian. Another version is refused as a whole.
+ */
+#ifndef PENSTOCK_DAEMON_SNAPSHOT_H
+#define PENSTOCK_DAEMON_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "flow/half.h"
+#include "os/addr.h"
+
+#define SNAPSHOT_VERSION 1
+
+/* None, for an index. */
+#define SNAP_NONE UINT32_MAX
+
+/* A descriptor: its number in the old process, and the socket behind it (st_ino of fstat(2)), which
+ * tells it whatever its number has become. No descriptor: ino 0, number -1. */
+struct snap_fd {
+    uint64_t ino;
+    int32_t number;
+};
+
+/* A config of which rules or sessions are alive, in the config language (conf_dump_rules()). */
+struct snap_conf {
+    const char *path;
+    const char *text;
+    size_t length;
+};
+
+/* How many sessions ended so, by the word of flow/ends.def. */
+struct snap_ended {
+    const char *word;
+    uint64_t count;
+};
+
+struct snap_rule {
+    const char *name;
+    uint32_t conf; /* index: the config whose rule of this name is the current one */
+    bool running;  /* in the config at work; else it lives for its last sessions only */
+    uint64_t bytes_in, bytes_out;
+    struct snap_ended *ended;
+    uint32_t ended_count;
+};
+
+struct snap_listener {
+    struct snap_fd fd;
+    uint32_t rule;    /* index */
+    const char *text; /* of its struct conf_listen in the rule's config */
+    bool owns_file;
+    uint64_t file_dev, file_ino;
+};
+
+/* One direction: what it has carried, and what was read and not sent on. */
+struct snap_flow {
+    uint64_t bytes;
+    bool splicing;
+    const uint8_t *kept;
+    uint32_t kept_size; /* at most BUF_MAX */
+};
+
+enum snap_stage { SNAP_DIAL, SNAP_RELAY };
+
+/* In SNAP_DIAL: how far the attempts have come. */
+struct snap_dial {
+    struct addr *addrs; /* none yet: its name is still being resolved */
+    uint32_t addr_count;
+    uint32_t next;        /* at most addr_count */
+    uint64_t attempt_ms;  /* left for the attempt under way */
+    const char *last_end; /* word of the last failure, or "" */
+    int32_t error;        /* its errno */
+};
+
+struct snap_session {
+    uint64_t id;
+    uint32_t rule;      /* index */
+    uint32_t listener;  /* index, or SNAP_NONE: it is closed */
+    uint32_t conf;      /* index: the config that it began with */
+    const char *listen; /* text of its struct conf_listen in there */
+    uint8_t stage;      /* enum snap_stage */
+    struct snap_fd fd[2];
+    struct addr client, upstream; /* a UNIX path is of the block's arena */
+    uint64_t age_ms;              /* since it began */
+    uint64_t quiet_ms;            /* since a byte last moved */
+    uint64_t drain_ms;            /* until it is ended by on_change; UINT64_MAX: it isn't */
+    uint32_t connect_ms;
+    struct half half; /* never a final phase */
+    const char *half_end; /* word, or "" */
+    int32_t error;
+    bool reset[2];
+    bool keepalive;
+    struct snap_flow flow[2];
+    struct snap_dial dial;
+};
+
+struct snapshot {
+    const char *program; /* the version that wrote it, for messages */
+    uint64_t taken_ms;   /* clock_monotonic_ms() of then */
+    uint64_t next_id, served, refused;
+    struct snap_conf *confs;
+    struct snap_rule *rules;
+    struct snap_listener *listeners;
+    struct snap_session *sessions;
+    uint32_t conf_count, rule_count, listener_count, session_count;
+    uint32_t current; /* index of the config at work */
+};
+
+/* Write it. Returns 0 and sets *bytes, which the caller frees, and *size; or -ENOMEM. */
+int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
+
+/*
+ * Read it into the arena; `bytes` is copied where it is needed and not kept. Returns NULL, or what
+ * is wrong with it (static text), and then *s is of no use. What it guarantees: every index is in
+ * its range (a session's listener may be SNAP_NONE), every string ends and is not NULL, enums and
+ * half states are valid ones that can be gone on with, addresses are of a known family.
+ */
+const char *snapshot_read(struct snapshot *s, const void *bytes, size_t size, struct arena *arena);
+
+#endif
