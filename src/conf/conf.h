@@ -135,6 +135,13 @@ struct conf_errors {
  */
 struct conf *conf_load(const char *path, struct conf_errors *errors);
 
+/*
+ * The same with `text` of `len` bytes as the one file, called `path`: a config that was handed over
+ * as text. Touches no file, and so does not know which directories, users and groups exist.
+ */
+struct conf *conf_load_text(const char *path, const char *text, size_t len,
+                            struct conf_errors *errors);
+
 /* Print one, as below. */
 void conf_error_print(const struct conf_error *error, FILE *out);
 

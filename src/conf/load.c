@@ -9,9 +9,9 @@
 
 #include "base/arena.h"
 #include "conf/check.h"
+#include "conf/conf.h"
 #include "conf/errors.h"
 #include "conf/files.h"
-#include "conf/load.h"
 #include "conf/node.h"
 #include "conf/split.h"
 #include "conf/users.h"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "conf/load.h"
+#include "conf/conf.h"
 #include "fuzz.h"
 
 static char *dump(const struct conf *conf)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/load.h"
+#include "conf/conf.h"
 #include "conf_words.h"
 
 static char *dumped(const struct conf *conf)
