@@ -207,6 +207,18 @@ static void check_top(struct checking *c, const struct conf_tree *tree, bool is_
     }
 }
 
+/* Nobody would listen on the other addresses once penstockd has ended. */
+static void check_exit_idle_time(struct checking *c)
+{
+    const struct conf_listen *l = conf_not_passed(c->conf);
+
+    if (c->conf->daemon.exit_idle_time > 0 && l != NULL)
+        conf_errors_add(c->errors, conf_daemon_place(c->conf, "exit_idle_time"),
+                        "daemon: exit_idle_time needs systemd to listen on every address, but rule "
+                        "\"%s\" listens on %s, allowed: listen = \"systemd:NAME\"",
+                        l->rule->name, l->text);
+}
+
 static void check_trees(struct checking *c, const struct conf_tree *trees, size_t count)
 {
     size_t rules = 0;
@@ -227,6 +239,7 @@ static void check_trees(struct checking *c, const struct conf_tree *trees, size_
             check_rule(c, m);
     }
     checking_loops(c);
+    check_exit_idle_time(c);
     if (rules == 0 && c->errors->fatal == 0)
         conf_errors_add(c->errors, (struct conf_place){c->conf->path, 0},
                         "there is no rule, needed is one at least: rules = { NAME = { listen = "

@@ -46,6 +46,7 @@ struct conf_daemon {
 #define DELAY(scope, name, ...)    scope(int64_t name)
 #define FLAG(scope, name, ...)     scope(bool name)
 #define CHOICE(scope, name, ...)   scope(int name)
+#define CHANGE(scope, name, ...)   scope(int64_t name)
 #define TEXT(scope, name, ...)     scope(const char *name)
 #define MODE(scope, name, ...)     scope(mode_t name)
 #include "conf/options.def"
@@ -65,6 +66,7 @@ struct conf_options {
 #define DELAY(scope, name, ...)    scope(int64_t name)
 #define FLAG(scope, name, ...)     scope(bool name)
 #define CHOICE(scope, name, ...)   scope(int name)
+#define CHANGE(scope, name, ...)   scope(int64_t name)
 #define TEXT(scope, name, ...)     scope(const char *name)
 #define MODE(scope, name, ...)     scope(mode_t name)
 #include "conf/options.def"
@@ -164,6 +166,15 @@ void conf_dump_rules(const struct conf *conf, const struct conf_rule *const *rul
 
 /* Print the manual's rows (roff) for every option; doc/ is checked against it. */
 void conf_print_options(FILE *out);
+
+/* The first address that is no socket passed by systemd; NULL when all are. */
+const struct conf_listen *conf_not_passed(const struct conf *conf);
+
+/* Can penstockd end when it is idle? Only when systemd listens on every address in its place. */
+static inline bool conf_is_all_passed(const struct conf *conf)
+{
+    return conf_not_passed(conf) == NULL;
+}
 
 /* Descriptors that the limits promise: two a session, one a listener. */
 uint64_t conf_descriptors_promised(const struct conf *conf);

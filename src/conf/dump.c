@@ -96,11 +96,26 @@ static void dump_rule(const struct conf_rule *rule, FILE *out)
     fputs("    };\n", out);
 }
 
-void conf_dump(const struct conf *conf, FILE *out)
+/* All that stands before the first rule. */
+static void dump_head(const struct conf *conf, FILE *out)
 {
     fputs("daemon = {\n", out);
     dump_options(IN_DAEMON, &conf->daemon, true, "    ", out);
     fputs("};\nrules = {\n", out);
+}
+
+void conf_dump_rules(const struct conf *conf, const struct conf_rule *const *rules, size_t count,
+                     FILE *out)
+{
+    dump_head(conf, out);
+    for (size_t i = 0; i < count; i++)
+        dump_rule(rules[i], out);
+    fputs("};\n", out);
+}
+
+void conf_dump(const struct conf *conf, FILE *out)
+{
+    dump_head(conf, out);
     for (size_t i = 0; i < conf->rule_count; i++)
         dump_rule(&conf->rules[i], out);
     fputs("};\n", out);

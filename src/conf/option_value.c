@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One option's value: read from the config, stored, printed. */
+/* One option's value: read from the config, stored, compared. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -18,6 +18,7 @@ static void store(const struct option *o, void *field, int64_t value)
     case OPTION_DURATION:
     case OPTION_SECONDS:
     case OPTION_DELAY:
+    case OPTION_CHANGE:
         *(int64_t *)field = value;
         break;
     case OPTION_FLAG:
@@ -44,60 +45,6 @@ void option_reset(const struct option *o, enum option_where where, void *base)
         store(o, field, o->value);
 }
 
-static int print_choices(const struct option_choice *choices, char *out, size_t size)
-{
-    size_t used = 0;
-
-    for (const struct option_choice *c = choices; c->word != NULL; c++) {
-        const char *comma = c == choices ? "" : ", ";
-
-        used += (size_t)snprintf(out + (used < size ? used : size), used < size ? size - used : 0,
-                                 "%s\"%s\"", comma, c->word);
-    }
-    return (int)used;
-}
-
-static bool has_off(const struct option *o)
-{
-    return o->type == OPTION_DURATION && o->min == 0;
-}
-
-static void print_duration(const struct option *o, char *out, size_t size, int64_t ms)
-{
-    if (ms == 0 && !has_off(o))
-        snprintf(out, size, "0s");
-    else
-        units_print_duration(out, size, ms);
-}
-
-int option_print_allowed(const struct option *o, char *out, size_t size)
-{
-    char min[32], max[32];
-
-    switch (o->type) {
-    case OPTION_COUNT:
-        return snprintf(out, size, "%" PRId64 " to %" PRId64, o->min, o->max);
-    case OPTION_DURATION:
-    case OPTION_SECONDS:
-    case OPTION_DELAY:
-        print_duration(o, min, sizeof(min), has_off(o) ? 1 : o->min);
-        print_duration(o, max, sizeof(max), o->max);
-        return snprintf(out, size, "\"%s\" to \"%s\"%s", min, max,
-                        o->type == OPTION_SECONDS ? ", in whole seconds"
-                        : has_off(o)              ? ", or \"off\""
-                                                  : "");
-    case OPTION_FLAG:
-        return snprintf(out, size, "true, false");
-    case OPTION_CHOICE:
-        return print_choices(o->choices, out, size);
-    case OPTION_TEXT:
-        return snprintf(out, size, "1 to %" PRId64 " characters", o->max);
-    case OPTION_MODE:
-        return snprintf(out, size, "\"0000\" to \"%04" PRIo64 "\"", (uint64_t)o->max);
-    }
-    return 0;
-}
-
 /* The type's name for a person, as "must be ..." goes on. */
 static const char *type_words(enum option_type type)
 {
@@ -111,6 +58,7 @@ static const char *type_words(enum option_type type)
     case OPTION_FLAG:
         return "true or false";
     case OPTION_CHOICE:
+    case OPTION_CHANGE:
         return "a word in quotes";
     case OPTION_TEXT:
         return "a text in quotes";
@@ -172,13 +120,24 @@ static const char *wrong_type(const struct option *o, const struct conf_node *v,
     return text != NULL ? text : "out of memory";
 }
 
+/* units_parse_duration() has said what is wrong with a text. */
+static const char *no_duration(const struct option *o, const struct conf_node *v, const char *error,
+                               struct arena *arena)
+{
+    char allowed[256];
+
+    option_print_allowed(o, allowed, sizeof(allowed));
+    const char *text =
+        arena_printf(arena, "%s = \"%.60s\": %s, here %s", o->name, v->text, error, allowed);
+    return text != NULL ? text : "out of memory";
+}
+
 /* Each reads one type's value into *number; returns NULL, or the error. */
 
 static const char *read_duration(const struct option *o, const struct conf_node *v, int64_t *number,
                                  struct arena *arena)
 {
-    const char *error, *text;
-    char allowed[256];
+    const char *error;
 
     if (v->type == NODE_NUMBER) {
         if (!__builtin_mul_overflow(v->number, 1000, number))
@@ -192,11 +151,7 @@ static const char *read_duration(const struct option *o, const struct conf_node 
     error = units_parse_duration(v->text, number);
     if (error == NULL && o->type == OPTION_SECONDS && *number % 1000 != 0)
         return wrong(o, v, "is no whole number of seconds", arena);
-    if (error == NULL)
-        return NULL;
-    option_print_allowed(o, allowed, sizeof(allowed));
-    text = arena_printf(arena, "%s = \"%.60s\": %s, here %s", o->name, v->text, error, allowed);
-    return text != NULL ? text : "out of memory";
+    return error == NULL ? NULL : no_duration(o, v, error, arena);
 }
 
 static const char *read_choice(const struct option *o, const struct conf_node *v, int64_t *number,
@@ -211,6 +166,20 @@ static const char *read_choice(const struct option *o, const struct conf_node *v
         }
     }
     return wrong(o, v, "is unknown", arena);
+}
+
+/* One of the words, or the one that takes a duration, with it. */
+static const char *read_change(const struct option *o, const struct conf_node *v, int64_t *number,
+                               struct arena *arena)
+{
+    const char *error;
+
+    if (v->type != NODE_TEXT || strncmp(v->text, OPTION_DRAIN, strlen(OPTION_DRAIN)) != 0)
+        return read_choice(o, v, number, arena);
+    error = units_parse_duration(v->text + strlen(OPTION_DRAIN), number);
+    if (error != NULL)
+        return no_duration(o, v, error, arena);
+    return *number < o->min || *number > o->max ? wrong(o, v, "is out of range", arena) : NULL;
 }
 
 static const char *read_mode(const struct option *o, const struct conf_node *v, int64_t *number,
@@ -241,6 +210,12 @@ static const char *set_text(const struct option *o, const char **field, const st
     return NULL;
 }
 
+/* Is any number from min to max a value? Words have been looked up. */
+static bool has_range(const struct option *o)
+{
+    return o->type != OPTION_FLAG && o->type != OPTION_CHOICE && o->type != OPTION_CHANGE;
+}
+
 const char *option_set(const struct option *o, enum option_where where, void *base,
                        const struct conf_node *v, struct arena *arena)
 {
@@ -263,6 +238,9 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
     case OPTION_CHOICE:
         error = read_choice(o, v, &number, arena);
         break;
+    case OPTION_CHANGE:
+        error = read_change(o, v, &number, arena);
+        break;
     case OPTION_TEXT:
         return set_text(o, field, v, arena);
     case OPTION_MODE:
@@ -271,63 +249,38 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
     }
     if (error != NULL)
         return error;
-    if (o->type != OPTION_FLAG && o->type != OPTION_CHOICE && (number < o->min || number > o->max))
+    if (has_range(o) && (number < o->min || number > o->max))
         return wrong(o, v, "is out of range", arena);
     store(o, field, number);
     return NULL;
 }
 
-/* The word of a choice that has been checked. */
-static const char *choice_word(const struct option_choice *c, int value)
+static bool texts_equal(const char *a, const char *b)
 {
-    while (c->word != NULL && c->value != value)
-        c++;
-    return c->word != NULL ? c->word : "?";
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-void option_print_text(const char *text, FILE *out)
+bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b)
 {
-    fputc('"', out);
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
-            fprintf(out, "\\%c", *p);
-        else if (*p < ' ' || *p == 0x7f)
-            fprintf(out, "\\x%02x", *p);
-        else
-            fputc(*p, out);
-    }
-    fputc('"', out);
-}
-
-bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out)
-{
-    const void *field = (const char *)base + o->offset[where];
-    char text[32];
+    const void *x = (const char *)a + o->offset[where];
+    const void *y = (const char *)b + o->offset[where];
 
     switch (o->type) {
     case OPTION_COUNT:
-        fprintf(out, "%" PRIu32, *(const uint32_t *)field);
-        return true;
+        return *(const uint32_t *)x == *(const uint32_t *)y;
     case OPTION_DURATION:
     case OPTION_SECONDS:
     case OPTION_DELAY:
-        print_duration(o, text, sizeof(text), *(const int64_t *)field);
-        option_print_text(text, out);
-        return true;
+    case OPTION_CHANGE:
+        return *(const int64_t *)x == *(const int64_t *)y;
     case OPTION_FLAG:
-        fputs(*(const bool *)field ? "true" : "false", out);
-        return true;
+        return *(const bool *)x == *(const bool *)y;
     case OPTION_CHOICE:
-        option_print_text(choice_word(o->choices, *(const int *)field), out);
-        return true;
+        return *(const int *)x == *(const int *)y;
     case OPTION_MODE:
-        fprintf(out, "\"%04o\"", (unsigned)*(const mode_t *)field);
-        return true;
+        return *(const mode_t *)x == *(const mode_t *)y;
     case OPTION_TEXT:
         break;
     }
-    if (*(const char *const *)field == NULL)
-        return false;
-    option_print_text(*(const char *const *)field, out);
-    return true;
+    return texts_equal(*(const char *const *)x, *(const char *const *)y);
 }

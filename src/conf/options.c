@@ -6,7 +6,7 @@
 
 #include "conf/options.h"
 
-/* A choice list for each CHOICE of options.def, under its name. */
+/* A choice list for each CHOICE and CHANGE of options.def, under its name. */
 static const struct option_choice engine_choices[] = {
     {"auto", ENGINE_AUTO}, {"select", ENGINE_SELECT}, {"epoll", ENGINE_EPOLL}, {NULL, 0}};
 static const struct option_choice log_level_choices[] = {{"error", LEVEL_ERROR},
@@ -23,6 +23,10 @@ static const struct option_choice log_target_choices[] = {{"auto", TARGET_AUTO},
                                                           {NULL, 0}};
 static const struct option_choice on_limit_choices[] = {
     {"drop", ON_LIMIT_DROP}, {"reset", ON_LIMIT_RESET}, {"wait", ON_LIMIT_WAIT}, {NULL, 0}};
+static const struct option_choice on_change_choices[] = {
+    {"keep", ON_CHANGE_KEEP}, {"drain", ON_CHANGE_DRAIN}, {"kill", ON_CHANGE_KILL}, {NULL, 0}};
+static const struct option_choice persist_choices[] = {
+    {"restart", PERSIST_RESTART}, {"crash", PERSIST_CRASH}, {NULL, 0}};
 static const struct option_choice relay_choices[] = {
     {"auto", RELAY_AUTO}, {"copy", RELAY_COPY}, {"splice", RELAY_SPLICE}, {NULL, 0}};
 
@@ -45,6 +49,8 @@ static const struct option table[] = {
     {#name, OPTION_FLAG, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
 #define CHOICE(scope, name, def, min, max, help) \
     {#name, OPTION_CHOICE, {OFFSETS_##scope(name)}, def, NULL, min, max, name##_choices, help},
+#define CHANGE(scope, name, def, min, max, help) \
+    {#name, OPTION_CHANGE, {OFFSETS_##scope(name)}, def, NULL, min, max, name##_choices, help},
 #define TEXT(scope, name, def, min, max, help) \
     {#name, OPTION_TEXT, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
 #define MODE(scope, name, def, min, max, help) \

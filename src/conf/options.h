@@ -14,6 +14,7 @@ enum option_type {
     OPTION_DELAY,
     OPTION_FLAG,
     OPTION_CHOICE,
+    OPTION_CHANGE,
     OPTION_TEXT,
     OPTION_MODE,
 };
@@ -32,6 +33,8 @@ struct option_choice {
 };
 
 #define OPTION_NOWHERE ((size_t)-1)
+
+#define OPTION_DRAIN "drain:" /* what stands before the duration of an OPTION_CHANGE */
 
 struct option {
     const char *name;
@@ -71,6 +74,9 @@ void option_reset(const struct option *o, enum option_where where, void *base);
  */
 const char *option_set(const struct option *o, enum option_where where, void *base,
                        const struct conf_node *value, struct arena *arena);
+
+/* Have the structs `a` and `b` of `where` the same value of the option? */
+bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b);
 
 /* Print the option's value as the config language writes it. False when it is unset (a TEXT). */
 bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out);

@@ -28,6 +28,19 @@ struct conf_place conf_daemon_place(const struct conf *conf, const char *option)
     return conf->daemon_at[o - table];
 }
 
+const struct conf_listen *conf_not_passed(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        const struct conf_rule *rule = &conf->rules[i];
+
+        for (size_t j = 0; j < rule->listen_count; j++) {
+            if (rule->listens[j].kind != ADDR_SYSTEMD)
+                return &rule->listens[j];
+        }
+    }
+    return NULL;
+}
+
 /* A rule's sessions are bounded by its own limit and by those of its addresses together. */
 static uint64_t sessions_promised(const struct conf_rule *rule)
 {

@@ -9,16 +9,26 @@
 #include "conf/conf.h"
 #include "conf_words.h"
 
-static char *dumped(const struct conf *conf)
+/* conf_dump_rules(), or conf_dump() without `rules`. */
+static char *dumped_rules(const struct conf *conf, const struct conf_rule *const *rules,
+                          size_t count)
 {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
     ck_assert_ptr_nonnull(out);
-    conf_dump(conf, out);
+    if (rules != NULL)
+        conf_dump_rules(conf, rules, count, out);
+    else
+        conf_dump(conf, out);
     ck_assert_int_eq(fclose(out), 0);
     return text;
+}
+
+static char *dumped(const struct conf *conf)
+{
+    return dumped_rules(conf, NULL, 0);
 }
 
 /* Load a text that has nothing wrong with it. */
@@ -143,6 +153,8 @@ START_TEST(the_dump_has_everything_filled_in)
                            "    log_format = \"logfmt\";\n"
                            "    log_target = \"auto\";\n"
                            "    drain_timeout = \"5s\";\n"
+                           "    watch_config = false;\n"
+                           "    exit_idle_time = \"off\";\n"
                            "    user = \"nobody\";\n"
                            "};\n"
                            "rules = {\n"
@@ -163,11 +175,106 @@ START_TEST(the_dump_has_everything_filled_in)
                            "        keepalive_idle = \"1min\";\n"
                            "        keepalive_interval = \"10s\";\n"
                            "        keepalive_count = 6;\n"
+                           "        on_change = \"keep\";\n"
+                           "        persist = \"restart\";\n"
                            "        relay = \"auto\";\n"
                            "        backlog = 0;\n"
                            "    };\n"
                            "};\n");
     free(dump);
+    conf_unref(conf);
+}
+END_TEST
+
+START_TEST(options_of_reload_are_read_and_dumped)
+{
+    struct conf *conf = load("daemon = { watch_config = true; exit_idle_time = \"90s\"; };\n"
+                             "defaults = { on_change = \"drain:30s\"; persist = \"crash\"; };\n"
+                             "rules = { a = { listen = \"systemd:a\"; upstream = \"h:1\"; };\n"
+                             " b = { listen = \"systemd:b\"; upstream = \"h:1\";\n"
+                             "       on_change = \"kill\"; persist = \"restart\"; }; };");
+    char *dump = dumped(conf);
+
+    conf_unref(conf);
+    conf = load(dump);
+    ck_assert(conf->daemon.watch_config);
+    ck_assert_int_eq(conf->daemon.exit_idle_time, 90000);
+    ck_assert_int_eq(conf->rules[0].options.on_change, 30000);
+    ck_assert_int_eq(conf->rules[0].options.persist, PERSIST_CRASH);
+    ck_assert_int_eq(conf->rules[1].options.on_change, ON_CHANGE_KILL);
+    ck_assert_int_eq(conf->rules[1].options.persist, PERSIST_RESTART);
+    conf_unref(conf);
+    free(dump);
+}
+END_TEST
+
+START_TEST(all_addresses_are_passed_or_the_first_is_told_that_is_not)
+{
+    struct conf *conf = load("rules = { a = { listen = \"systemd:a\"; upstream = \"h:1\"; };\n"
+                             " b = { listen = [ \"systemd:b\", \"systemd:c\" ];\n"
+                             "       upstream = \"h:1\"; }; };");
+
+    ck_assert(conf_is_all_passed(conf));
+    ck_assert_ptr_null(conf_not_passed(conf));
+    conf_unref(conf);
+    conf = load("rules = { a = { listen = \"systemd:a\"; upstream = \"h:1\"; };\n"
+                " b = { listen = [ \"systemd:b\", \"unix:@b\", \"*:80\" ];\n"
+                "       upstream = \"h:1\"; }; };");
+    ck_assert(!conf_is_all_passed(conf));
+    ck_assert_ptr_eq(conf_not_passed(conf), &conf->rules[1].listens[1]);
+    conf_unref(conf);
+}
+END_TEST
+
+/* Of a config in which a check looks at all rules together. */
+START_TEST(some_rules_are_dumped_as_a_config_of_their_own)
+{
+    struct conf *conf =
+        load("daemon = { exit_idle_time = 60; };\n"
+             "rules = { a = { listen = \"systemd:a\"; upstream = \"h:1\"; };\n"
+             " b = { listen = ({ address = \"systemd:b\"; max_connections = 3; });\n"
+             "       upstream = \"h:1\"; on_change = \"drain\"; };\n"
+             " c = { listen = \"systemd:c\"; upstream = \"unix:/x\"; relay = \"copy\"; }; };");
+    const struct conf_rule *some[] = {&conf->rules[2], &conf->rules[1]};
+    char *dump = dumped_rules(conf, some, 2), *again_dump;
+    struct conf *again = load(dump);
+
+    ck_assert_uint_eq(again->rule_count, 2);
+    ck_assert_int_eq(again->daemon.exit_idle_time, 60000);
+    ck_assert_str_eq(again->rules[0].name, "c");
+    ck_assert_int_eq(again->rules[0].options.relay, RELAY_COPY);
+    ck_assert_str_eq(again->rules[0].upstream.un.path, "/x");
+    ck_assert_str_eq(again->rules[1].name, "b");
+    ck_assert_int_eq(again->rules[1].options.on_change, ON_CHANGE_DRAIN);
+    ck_assert_uint_eq(again->rules[1].listens[0].max_connections, 3);
+    again_dump = dumped(again);
+    ck_assert_str_eq(again_dump, dump);
+    conf_unref(conf);
+    conf_unref(again);
+    free(again_dump);
+    free(dump);
+}
+END_TEST
+
+/* Each alone, of every form that there is. */
+START_TEST(each_rule_alone_is_dumped_and_read_back_the_same)
+{
+    struct conf *conf = load(every_form);
+
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        const struct conf_rule *rule = &conf->rules[i];
+        char *dump = dumped_rules(conf, &rule, 1);
+        struct conf *again = load(dump);
+        char *again_dump = dumped(again);
+
+        ck_assert_uint_eq(again->rule_count, 1);
+        ck_assert_str_eq(again->rules[0].name, rule->name);
+        ck_assert_uint_eq(again->rules[0].listen_count, rule->listen_count);
+        ck_assert_str_eq(again_dump, dump);
+        conf_unref(again);
+        free(again_dump);
+        free(dump);
+    }
     conf_unref(conf);
 }
 END_TEST
@@ -372,6 +479,10 @@ static TCase *texts_case(void)
     tcase_add_test(tcase, ranges_become_one_listen_a_port);
     tcase_add_test(tcase, the_dump_is_read_back_the_same);
     tcase_add_test(tcase, the_dump_has_everything_filled_in);
+    tcase_add_test(tcase, options_of_reload_are_read_and_dumped);
+    tcase_add_test(tcase, all_addresses_are_passed_or_the_first_is_told_that_is_not);
+    tcase_add_test(tcase, some_rules_are_dumped_as_a_config_of_their_own);
+    tcase_add_test(tcase, each_rule_alone_is_dumped_and_read_back_the_same);
     tcase_add_test(tcase, sessions_may_be_given_no_time_to_drain);
     tcase_add_test(tcase, a_snapshot_lives_as_long_as_it_is_referred_to);
     tcase_add_test(tcase, descriptors_are_two_a_session_and_one_a_listener);

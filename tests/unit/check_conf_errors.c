@@ -136,6 +136,21 @@ static const struct {
      "c:2: \"daemon\" is set twice, first on line 1\n"
      "c:2: \"user\" is set twice, first on line 2\n"},
 
+    {"daemon = { watch_config = \"yes\";\n exit_idle_time = \"-1s\"; };\n"
+     "rules = { a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\";\n on_change = \"drop\"; }; };",
+     "c:1: daemon: watch_config = \"yes\": must be true or false\n"
+     "c:2: daemon: exit_idle_time = \"-1s\": no duration, allowed: a whole number and ms, s, min, "
+     "h "
+     "or d (\"250ms\", \"10min\"), here \"1ms\" to \"365d\", or \"off\"\n"
+     "c:4: rule \"a\": on_change = \"drop\" is unknown, allowed: \"keep\", \"drain\", \"kill\", "
+     "\"drain:1ms\" to \"drain:1d\"\n"},
+    {"daemon = {\n exit_idle_time = 60; };\n"
+     "rules = { a = { listen = \"systemd:a\"; upstream = \"h:1\"; };\n"
+     " b = { listen = [ \"systemd:b\", \"127.0.0.1:80-89\" ]; upstream = \"h:1\"; };\n"
+     " c = { listen = \"*:99\"; upstream = \"h:1\"; }; };",
+     "c:2: daemon: exit_idle_time needs systemd to listen on every address, but rule \"b\" listens "
+     "on 127.0.0.1:80, allowed: listen = \"systemd:NAME\"\n"},
+
     /* names of rules */
     {"rules = {\n " RULE_A "\n b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; };\n"
      " a = { listen = \"1.2.3.4:3\"; upstream = \"h\"; }; };",

@@ -56,7 +56,94 @@ START_TEST(values_are_stored_in_their_members)
 }
 END_TEST
 
+/* What was said about the value of on_change, and what it was set to. */
+static const char *set_on_change(const char *text, int64_t *value)
+{
+    struct arena *arena = arena_new();
+    struct conf_options o;
+
+    option_set_defaults(IN_RULE, &o);
+    ck_assert_int_eq(o.on_change, ON_CHANGE_KEEP);
+    const char *error = set("on_change", &o, (struct conf_node)TEXT_NODE(text), arena);
+    *value = o.on_change;
+    arena_free(arena);
+    return error;
+}
+
+START_TEST(on_change_is_a_word_or_a_time_to_drain)
+{
+    static const struct {
+        const char *text;
+        int64_t value;
+        const char *printed;
+    } values[] = {
+        {"keep", ON_CHANGE_KEEP, "\"keep\""},  {"drain", ON_CHANGE_DRAIN, "\"drain\""},
+        {"kill", ON_CHANGE_KILL, "\"kill\""},  {"drain:1ms", 1, "\"drain:1ms\""},
+        {"drain:30s", 30000, "\"drain:30s\""}, {"drain:30", 30000, "\"drain:30s\""},
+        {"drain:90s", 90000, "\"drain:90s\""}, {"drain:24h", 86400000, "\"drain:1d\""},
+    };
+    const struct option *o = option_find("on_change");
+
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        struct conf_options options;
+        char *printed = NULL;
+        size_t len = 0;
+        FILE *out = open_memstream(&printed, &len);
+
+        ck_assert_ptr_nonnull(out);
+        ck_assert_ptr_null(set_on_change(values[i].text, &options.on_change));
+        ck_assert_int_eq(options.on_change, values[i].value);
+        ck_assert(option_print(o, IN_RULE, &options, out));
+        ck_assert_int_eq(fclose(out), 0);
+        ck_assert_str_eq(printed, values[i].printed);
+        free(printed);
+    }
+}
+END_TEST
+
+/* Two values that differ for each option, one of each type. */
+START_TEST(an_option_equals_only_the_same_value)
+{
+    static const struct {
+        const char *name;
+        struct conf_node one, other;
+    } values[] = {
+        {"max_connections", NUMBER(7), NUMBER(8)},
+        {"idle_timeout", TEXT_NODE("5min"), TEXT_NODE("off")},
+        {"keepalive_idle", NUMBER(7), NUMBER(8)},
+        {"keepalive", FLAG_NODE(0), FLAG_NODE(1)},
+        {"on_limit", TEXT_NODE("wait"), TEXT_NODE("drop")},
+        {"on_change", TEXT_NODE("kill"), TEXT_NODE("drain:1ms")},
+        {"persist", TEXT_NODE("crash"), TEXT_NODE("restart")},
+        {"socket_mode", TEXT_NODE("0640"), TEXT_NODE("0600")},
+        {"socket_owner", TEXT_NODE("www"), TEXT_NODE("www-data")},
+    };
+    struct arena *arena = arena_new();
+    struct conf_options a, b;
+
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        const struct option *o = option_find(values[i].name);
+
+        option_set_defaults(IN_RULE, &a);
+        option_set_defaults(IN_RULE, &b);
+        ck_assert(option_equal(o, IN_RULE, &a, &b));
+        ck_assert_ptr_null(set(values[i].name, &a, values[i].one, arena));
+        ck_assert_ptr_null(set(values[i].name, &b, values[i].other, arena));
+        ck_assert_msg(!option_equal(o, IN_RULE, &a, &b), "%s", values[i].name);
+        ck_assert_ptr_null(set(values[i].name, &b, values[i].one, arena));
+        ck_assert_msg(option_equal(o, IN_RULE, &a, &b), "%s", values[i].name);
+    }
+    option_set_defaults(IN_RULE, &b);
+    ck_assert(!option_equal(option_find("socket_owner"), IN_RULE, &a, &b));
+    ck_assert(!option_equal(option_find("socket_owner"), IN_RULE, &b, &a));
+    arena_free(arena);
+}
+END_TEST
+
 #define DURATION "must be a duration such as \"10s\", or a whole number of seconds, allowed: "
+
+#define CHANGE_WORDS "\"keep\", \"drain\", \"kill\", \"drain:1ms\" to \"drain:1d\""
+#define CHANGES      ", allowed: " CHANGE_WORDS
 
 static const struct {
     const char *name;
@@ -122,6 +209,22 @@ static const struct {
      "on_limit = \"\" is unknown, allowed: \"drop\", \"reset\", \"wait\""},
     {"on_limit", NUMBER(1),
      "on_limit = 1: must be a word in quotes, allowed: \"drop\", \"reset\", \"wait\""},
+    {"on_change", TEXT_NODE("drian:30s"), "on_change = \"drian:30s\" is unknown" CHANGES},
+    {"on_change", TEXT_NODE(""), "on_change = \"\" is unknown" CHANGES},
+    {"on_change", TEXT_NODE("keep:5s"), "on_change = \"keep:5s\" is unknown" CHANGES},
+    {"on_change", TEXT_NODE("drain:0s"), "on_change = \"drain:0s\" is out of range" CHANGES},
+    {"on_change", TEXT_NODE("drain:off"), "on_change = \"drain:off\" is out of range" CHANGES},
+    {"on_change", TEXT_NODE("drain:86400001ms"),
+     "on_change = \"drain:86400001ms\" is out of range" CHANGES},
+    {"on_change", TEXT_NODE("drain:"),
+     "on_change = \"drain:\": it is empty, allowed: a whole number and ms, s, min, h or d "
+     "(\"250ms\", \"10min\"), here " CHANGE_WORDS},
+    {"on_change", TEXT_NODE("drain:-1s"),
+     "on_change = \"drain:-1s\": no duration, allowed: a whole number and ms, s, min, h or d "
+     "(\"250ms\", \"10min\"), here " CHANGE_WORDS},
+    {"on_change", NUMBER(30), "on_change = 30: must be a word in quotes" CHANGES},
+    {"persist", TEXT_NODE("reboot"),
+     "persist = \"reboot\" is unknown, allowed: \"restart\", \"crash\""},
     {"socket_mode", NUMBER(660),
      "socket_mode = 660: must be an octal number in quotes such as \"0660\", allowed: \"0000\" to "
      "\"0777\""},
@@ -163,6 +266,7 @@ START_TEST(the_nearest_name_is_the_one_meant)
     ck_assert_str_eq(option_nearest(IN_RULE, more, "max_conections"), "max_connections");
     ck_assert_str_eq(option_nearest(IN_RULE, more, "listn"), "listen");
     ck_assert_str_eq(option_nearest(IN_RULE, more, "connect_timout"), "connect_timeout");
+    ck_assert_str_eq(option_nearest(IN_RULE, more, "on_changed"), "on_change");
     ck_assert_str_eq(option_nearest(IN_DAEMON, NULL, "logformat"), "log_format");
     ck_assert_str_eq(option_nearest(IN_LISTEN, NULL, "socketmode"), "socket_mode");
     ck_assert_str_eq(option_nearest(WHERE_COUNT, groups, "rule"), "rules");
@@ -281,6 +385,8 @@ int main(void)
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, values_are_stored_in_their_members);
+    tcase_add_test(tcase, on_change_is_a_word_or_a_time_to_drain);
+    tcase_add_test(tcase, an_option_equals_only_the_same_value);
     tcase_add_loop_test(tcase, wrong_values_are_refused_and_change_nothing, 0,
                         (int)COUNT_OF(wrong));
     tcase_add_test(tcase, the_nearest_name_is_the_one_meant);
