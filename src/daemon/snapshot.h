@@ -4,8 +4,10 @@
  * it. Pure: records to bytes and back; descriptors are only named here, never touched. The reader
  * trusts nothing: what it gives is complete and in bounds, or it gives nothing.
  *
- * The block: the magic "PENSTOCK", the format's version, its own length and a checksum of the rest,
- * then the records. Numbers are little-endian. Another version is refused as a whole.
+ * The block: the magic "PENSTOCK", the format's version (32 bits), its own length (64 bits) and a
+ * checksum of the rest (CRC-32), then the records: their fields in the order of snapshot.c. Numbers
+ * are little-endian, texts and bytes have their length before them. Another version is refused as a
+ * whole.
  */
 #ifndef PENSTOCK_DAEMON_SNAPSHOT_H
 #define PENSTOCK_DAEMON_SNAPSHOT_H
@@ -19,6 +21,12 @@
 #include "os/addr.h"
 
 #define SNAPSHOT_VERSION 1
+
+/* The longest time span, and the latest time: sums of some can't overflow an int64_t. */
+#define SNAP_MS_MAX ((uint64_t)INT64_MAX / 4)
+
+/* The most addresses of one upstream. */
+#define SNAP_ADDRS_MAX 1024
 
 /* None, for an index. */
 #define SNAP_NONE UINT32_MAX
@@ -34,7 +42,7 @@ struct snap_fd {
 struct snap_conf {
     const char *path;
     const char *text;
-    size_t length;
+    size_t length; /* of the text, which has no NUL within */
 };
 
 /* How many sessions ended so, by the word of flow/ends.def. */
@@ -70,10 +78,10 @@ struct snap_flow {
 
 enum snap_stage { SNAP_DIAL, SNAP_RELAY };
 
-/* In SNAP_DIAL: how far the attempts have come. */
+/* Only in SNAP_DIAL, else as if zeroed: how far the attempts have come. */
 struct snap_dial {
-    struct addr *addrs; /* none yet: its name is still being resolved */
-    uint32_t addr_count;
+    struct addr *addrs;   /* none yet: its name is still being resolved */
+    uint32_t addr_count;  /* at most SNAP_ADDRS_MAX */
     uint32_t next;        /* at most addr_count */
     uint64_t attempt_ms;  /* left for the attempt under way */
     const char *last_end; /* word of the last failure, or "" */
@@ -93,12 +101,12 @@ struct snap_session {
     uint64_t quiet_ms;            /* since a byte last moved */
     uint64_t drain_ms;            /* until it is ended by on_change; UINT64_MAX: it isn't */
     uint32_t connect_ms;
-    struct half half; /* never a final phase */
-    const char *half_end; /* word, or "" */
     int32_t error;
     bool reset[2];
     bool keepalive;
-    struct snap_flow flow[2];
+    struct half half;         /* this and the next two only in SNAP_RELAY; never a final phase */
+    const char *half_end;     /* word, or "" */
+    struct snap_flow flow[2]; /* by the side the bytes come from */
     struct snap_dial dial;
 };
 
@@ -114,14 +122,23 @@ struct snapshot {
     uint32_t current; /* index of the config at work */
 };
 
-/* Write it. Returns 0 and sets *bytes, which the caller frees, and *size; or -ENOMEM. */
+/*
+ * Write it; no text may be NULL. Returns 0 and sets *bytes, which the caller frees, and *size; or
+ * -ENOMEM, or -EOVERFLOW (a text of over 4 GiB). The same records give the same bytes.
+ */
 int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
 
 /*
  * Read it into the arena; `bytes` is copied where it is needed and not kept. Returns NULL, or what
- * is wrong with it (static text), and then *s is of no use. What it guarantees: every index is in
- * its range (a session's listener may be SNAP_NONE), every string ends and is not NULL, enums and
- * half states are valid ones that can be gone on with, addresses are of a known family.
+ * is wrong with it (static text), and then *s is of no use. What it guarantees:
+ *
+ * - every index is in its range (a session's listener may be SNAP_NONE), every text ends and is not
+ *   NULL, times are at most SNAP_MS_MAX, addresses are of a known family and fit a sockaddr;
+ * - rules have names, no two the same; words of ends may be such as this program doesn't know;
+ * - ids of sessions are below next_id, no two the same;
+ * - a listener has a socket, a session its client's, in SNAP_RELAY its upstream's too; no socket is
+ *   named twice;
+ * - half states are such as can be gone on with, and bytes are kept only where they can still go.
  */
 const char *snapshot_read(struct snapshot *s, const void *bytes, size_t size, struct arena *arena);
 
