@@ -11,7 +11,7 @@
 int memfile_new(const char *name, const void *bytes, size_t size);
 
 /* Read all of it, wherever its offset stands. Returns 0 and sets *bytes, which the caller frees,
- * and *size; or a negative errno (-EFBIG: over `most` bytes). */
+ * and *size; or a negative errno (-EFBIG: over `most` bytes; -EINVAL: no regular file). */
 int memfile_read(int fd, size_t most, uint8_t **bytes, size_t *size);
 
 #endif

@@ -72,4 +72,36 @@ unsigned sock_unsent(int fd);
 /* Close so that a TCP peer gets RST, and what is unsent is thrown away (SO_LINGER 0, socket(7)). */
 void sock_reset(int fd);
 
+/* --- sockets of which others hold duplicates (sock_share.c) ----------------------------------- */
+
+/* What tells one socket from another, whatever descriptors there are of it: its inode. -ENOTSOCK
+ * when `fd` is none. */
+int sock_id(int fd, uint64_t *id);
+
+/*
+ * The text under which the config knows the address of a listening socket (conf_listen.text):
+ * "192.0.2.7:80", "[::]:80", "*:80" for one that takes both families, "unix:/path", "unix:@name".
+ * False when it has no such text or that does not fit; ADDR_TEXT_MAX is enough.
+ */
+bool sock_text(int fd, char *out, size_t size);
+
+/* Refuse clients from now on, whoever holds duplicates of this listening socket; those who wait in
+ * its backlog are closed too. It stays open. */
+void sock_stop_listening(int fd);
+
+/* Close so that a TCP peer gets FIN, behind what is unsent, whoever holds duplicates. */
+void sock_end(int fd);
+
+/*
+ * As sock_reset(), whoever holds duplicates: connect(2) to AF_UNSPEC dissolves a TCP connection at
+ * once. The peer of a UNIX socket sees its end, after what it has not read yet.
+ */
+void sock_abort(int fd);
+
+/* Shall the descriptor stay open when another program is executed? */
+int sock_keep_on_exec(int fd, bool keep);
+
+/* Another backlog for a listening socket; 0 is the system's maximum. */
+int sock_relisten(int fd, int backlog);
+
 #endif

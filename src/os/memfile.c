@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "os/memfile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* MFD_NOEXEC_SEAL of Linux 6.3, which older headers lack: where vm.memfd_noexec is 2, nothing goes
+ * without it. */
+#define NOEXEC 0x0008U
+
+static int create(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | NOEXEC);
+
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int memfile_new(const char *name, const void *bytes, size_t size)
+{
+    int fd = create(name), error;
+
+    if (fd < 0)
+        return fd;
+    error = write_all(fd, bytes, size);
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+static int read_all(int fd, uint8_t *bytes, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t n = pread(fd, bytes + at, size - at, (off_t)at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO; /* it was cut meanwhile */
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+int memfile_read(int fd, size_t most, uint8_t **bytes, size_t *size)
+{
+    struct stat st;
+    uint8_t *copy;
+    int error;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if ((uintmax_t)st.st_size > most)
+        return -EFBIG;
+    copy = malloc(st.st_size > 0 ? (size_t)st.st_size : 1);
+    if (!copy)
+        return -ENOMEM;
+    error = read_all(fd, copy, (size_t)st.st_size);
+    if (error) {
+        free(copy);
+        return error;
+    }
+    *bytes = copy;
+    *size = (size_t)st.st_size;
+    return 0;
+}
