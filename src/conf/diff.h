@@ -18,7 +18,8 @@ struct diff_rule {
     const struct conf_rule *old;
     const struct conf_rule *new;
     bool options_changed;  /* any option of the rule or of an address that stays */
-    bool upstream_changed; /* where its clients go, or go from an address that stays */
+    bool upstream_changed; /* where its clients go, or go from an address that stays; of single
+                              addresses diff_upstream_changed() tells */
     size_t kept;           /* addresses that it had and has */
     size_t opened;         /* ... that no rule had before */
     size_t closed;         /* ... that it had, and no rule has now */
@@ -35,8 +36,8 @@ struct conf_diff {
 
 /*
  * Compare the rules at work, which may come from several snapshots, with those to come; names and
- * addresses are unique within each. Both are borrowed and must outlive *diff. Returns 0 or -ENOMEM,
- * and then there is nothing to free.
+ * addresses are unique within each. Both are borrowed and must outlive *diff. Returns 0, -ENOMEM,
+ * or -EEXIST where a name or address is not unique; after an error there is nothing to free.
  */
 int conf_diff(struct conf_diff *diff, const struct conf_rule *const *old, size_t old_count,
               const struct conf_rule *const *new, size_t new_count);
