@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/listeners.h"
+#include "daemon/passed.h"
+#include "daemon/reload.h"
+#include "daemon/ruleset.h"
 #include "daemon/status.h"
 #include "flow/admit.h"
 #include "flow/rule.h"
@@ -22,7 +24,7 @@
 #include "os/user.h"
 
 struct service {
-    struct conf *conf;
+    struct conf *conf; /* that it was started with */
     struct log *log;
     struct loop *loop;
     struct signals *signals;
@@ -30,10 +32,9 @@ struct service {
     uint64_t available; /* descriptors that could be had at start */
     struct worker worker;
     struct passed passed;
-    struct rule **rules; /* rule_count of them, in the order of the config */
-    size_t rule_count;
-    size_t listener_count;
+    struct ruleset set;
     struct status status;
+    struct reload reload;
     struct timer drain;
     bool stopping;
 };
@@ -51,16 +52,10 @@ static void on_drained(struct timer *t)
     end_sessions(container_of(t, struct service, drain));
 }
 
-static void close_rules(struct service *sv)
-{
-    for (size_t i = 0; i < sv->rule_count; i++)
-        rule_close(sv->rules[i]);
-}
-
 /* No new clients; those that are here get drain_timeout. A second call ends them at once. */
 static void stop(struct service *sv, const char *why)
 {
-    int64_t drain = sv->conf->daemon.drain_timeout;
+    int64_t drain = sv->set.conf->daemon.drain_timeout;
 
     if (sv->stopping) {
         end_sessions(sv);
@@ -71,7 +66,8 @@ static void stop(struct service *sv, const char *why)
         sv->log, LEVEL_INFO, "stopping",
         (struct log_field[]){LOG_TEXT("signal", why), LOG_NUMBER("sessions", sv->worker.live)}, 2);
     status_stopping(&sv->status);
-    close_rules(sv);
+    reload_cancel(&sv->reload);
+    ruleset_close(&sv->set);
     if (sv->worker.live == 0)
         loop_stop(sv->loop);
     else if (drain == 0 || loop_timer(sv->loop, &sv->drain, drain, on_drained))
@@ -98,8 +94,8 @@ static void on_signal(void *arg, int signal)
         stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
         break;
     case SIGHUP:
-        log_message(sv->log, LEVEL_WARNING,
-                    "SIGHUP: this version reads its config at start only; restart it instead");
+        if (!sv->stopping)
+            reload_request(&sv->reload);
         break;
     default: /* of which the default action would end us */
         log_message(sv->log, LEVEL_INFO, "%s is ignored",
@@ -203,7 +199,7 @@ static unsigned pipes_most(uint64_t room, uint64_t promised)
 static bool start_worker(struct service *sv)
 {
     uint64_t promised = conf_descriptors_promised(sv->conf);
-    uint64_t listens = 0, room;
+    uint64_t listens = 0;
 
     for (size_t i = 0; i < sv->conf->rule_count; i++)
         listens += sv->conf->rules[i].listen_count;
@@ -221,38 +217,32 @@ static bool start_worker(struct service *sv)
                    (struct log_field[]){LOG_NUMBER("promised", promised),
                                         LOG_NUMBER("available", sv->available)},
                    2);
-    room = sv->available - listens;
-    fds_budget(&sv->fds, room);
-    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds, pipes_most(room, promised - listens)))
+    fds_budget(&sv->fds, sv->available);
+    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds,
+                    pipes_most(sv->available - listens, promised - listens)))
         return fail(sv, "worker", ENOMEM);
     sv->worker.changed = on_change;
     sv->worker.changed_arg = sv;
     return true;
 }
 
+static void on_reloaded(void *arg)
+{
+    (void)arg;
+}
+
 /* Every listener is tried, so that every error is told at once. */
 static bool open_rules(struct service *sv)
 {
-    bool ok = true;
+    struct ruleset_changes changes;
+    int error;
 
-    sv->rules = calloc(sv->conf->rule_count, sizeof(struct rule *));
-    if (!sv->rules)
-        return fail(sv, "rules", ENOMEM);
-    for (size_t i = 0; i < sv->conf->rule_count; i++) {
-        struct rule *rule = rule_new(&sv->worker, &sv->conf->rules[i]);
-
-        if (!rule)
-            return fail(sv, "rules", ENOMEM);
-        sv->rules[sv->rule_count++] = rule;
-        int count = listeners_open(rule, &sv->passed);
-
-        if (count < 0)
-            ok = false;
-        else
-            sv->listener_count += (size_t)count;
-    }
+    ruleset_init(&sv->set, &sv->worker);
+    error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
     passed_free(&sv->passed, sv->log);
-    return ok;
+    if (error)
+        return fail(sv, "rules", error);
+    return changes.failed == 0;
 }
 
 static bool drop_privileges(struct service *sv)
@@ -275,19 +265,14 @@ static bool drop_privileges(struct service *sv)
     return true;
 }
 
-static bool start_rules(struct service *sv)
+static bool start_serving(struct service *sv)
 {
-    for (size_t i = 0; i < sv->rule_count; i++) {
-        int error = listeners_start(sv->rules[i]);
-
-        if (error)
-            return fail(sv, "watching the listeners", error);
-    }
-    status_start(&sv->status, &sv->worker, sv->rule_count, sv->listener_count);
+    status_start(&sv->status, &sv->set);
+    reload_init(&sv->reload, &sv->set, &sv->status, on_reloaded, sv);
     status_ready(&sv->status);
     log_fields(sv->log, LEVEL_INFO, "listening",
-               (struct log_field[]){LOG_NUMBER("rules", sv->rule_count),
-                                    LOG_NUMBER("listeners", sv->listener_count),
+               (struct log_field[]){LOG_NUMBER("rules", sv->set.count),
+                                    LOG_NUMBER("listeners", sv->set.listeners),
                                     LOG_TEXT("engine", loop_engine_name(sv->loop)),
                                     LOG_TEXT("config", sv->conf->path)},
                4);
@@ -298,10 +283,11 @@ static bool start_rules(struct service *sv)
 
 static void tear_down(struct service *sv)
 {
-    close_rules(sv);
+    ruleset_close(&sv->set);
     end_sessions(sv);
     if (sv->loop) {
-        if (sv->status.worker)
+        reload_cancel(&sv->reload);
+        if (sv->status.set)
             status_stop(&sv->status);
         loop_timer_stop(sv->loop, &sv->drain);
     }
@@ -309,9 +295,7 @@ static void tear_down(struct service *sv)
     if (sv->worker.loop)
         worker_fini(&sv->worker);
     passed_free(&sv->passed, sv->log);
-    for (size_t i = 0; i < sv->rule_count; i++)
-        rule_unref(sv->rules[i]);
-    free(sv->rules);
+    ruleset_free(&sv->set);
     loop_free(sv->loop); /* and the sessions ended above, the last to hold their rules */
     log_free(sv->log);
 }
@@ -323,7 +307,7 @@ int service_run(struct conf *conf)
 
     list_init(&sv.worker.sessions);
     ok = start_fds(&sv) && start_log(&sv) && start_loop(&sv) && start_worker(&sv) &&
-         open_rules(&sv) && drop_privileges(&sv) && start_rules(&sv);
+         open_rules(&sv) && drop_privileges(&sv) && start_serving(&sv);
     if (ok) {
         int error = loop_run(sv.loop);
 

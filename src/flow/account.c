@@ -70,7 +70,7 @@ static void log_session(const struct session *s, enum end end)
         LOG_NUMBER("id", s->id),
         LOG_TEXT("client", addr_print(&s->client, client, sizeof(client))),
         LOG_TEXT("upstream", s->upstream.family == AF_UNSPEC
-                                 ? s->rule->conf->upstream_text
+                                 ? s->conf->rule->upstream_text
                                  : addr_print(&s->upstream, upstream, sizeof(upstream))),
         LOG_TEXT("end", end_word(end)),
         LOG_NUMBER("in", s->flow[CLIENT].bytes),

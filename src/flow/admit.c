@@ -52,15 +52,23 @@ bool admit_has_room(const struct listener *l)
            atomic_load(&l->live) < l->conf->max_connections;
 }
 
-void admit_release(struct listener *l)
+void admit_wake(struct rule *rule)
 {
-    fds_release(l->rule->worker->fds, SESSION_FDS);
-    atomic_fetch_sub(&l->live, 1);
-    atomic_fetch_sub(&l->rule->live, 1);
-    list_for_each (link, next, &l->rule->waiting) {
+    list_for_each (link, next, &rule->waiting) {
         struct listener *waiting = container_of(link, struct listener, waiting);
 
         if (admit_has_room(waiting))
             listener_wake(waiting);
     }
+}
+
+void admit_release(struct rule *rule, struct listener *l)
+{
+    fds_release(rule->worker->fds, SESSION_FDS);
+    atomic_fetch_sub(&rule->live, 1);
+    if (l)
+        atomic_fetch_sub(&l->live, 1);
+    admit_wake(rule);
+    if (l && l->rule != rule) /* it has been given to another rule */
+        admit_wake(l->rule);
 }

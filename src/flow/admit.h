@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct listener;
+struct rule;
 
 enum admit {
     ADMIT_YES,           /* a place is taken: admit_release() gives it back */
@@ -26,7 +27,11 @@ enum admit admit_take(struct listener *l);
 /* Is there a place on both? It may be gone a moment later. */
 bool admit_has_room(const struct listener *l);
 
-/* Give the place back, and wake the listeners that wait for one. */
-void admit_release(struct listener *l);
+/* Give a place of `rule` back, and one of `l` unless that is NULL; wake the listeners that wait for
+ * one. */
+void admit_release(struct rule *rule, struct listener *l);
+
+/* Wake the listeners of `rule` that wait for a place and for whom there is one now. */
+void admit_wake(struct rule *rule);
 
 #endif

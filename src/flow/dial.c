@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "flow/listener.h"
 #include "flow/worker.h"
 #include "os/sock.h"
 #include "upstream/resolve.h"
@@ -154,7 +153,7 @@ static int set_addresses(struct session *s, const struct addr *addrs, size_t cou
     d->count = count;
     for (size_t i = 0; i < count; i++) {
         if (d->addrs[i].family != AF_UNIX)
-            d->addrs[i].port = s->listener->conf->upstream_port;
+            d->addrs[i].port = s->conf->upstream_port;
     }
     return 0;
 }
@@ -191,7 +190,7 @@ static struct verdict resolve(struct session *s)
     d->verdict = VERDICT_WAIT;
     d->entering = true;
     d->last = END_RESOLVE_FAILED;
-    resolve_start(s->worker->resolver, &d->request, s->rule->conf->upstream_name, on_resolved);
+    resolve_start(s->worker->resolver, &d->request, s->conf->rule->upstream_name, on_resolved);
     d->entering = false;
     if (d->verdict.what != WAIT || d->count > 0)
         return d->verdict;
@@ -209,9 +208,9 @@ struct verdict dial_enter(struct session *s)
         return failed(s, END_ERROR, ENOMEM);
     d->session = s;
     d->deadline = s->started + session_options(s)->connect_timeout;
-    if (s->rule->conf->upstream_kind == ADDR_NAME)
+    if (s->conf->rule->upstream_kind == ADDR_NAME)
         return resolve(s);
-    return resolved(s, &s->rule->conf->upstream, 1, NULL);
+    return resolved(s, &s->conf->rule->upstream, 1, NULL);
 }
 
 struct verdict dial_event(struct session *s, enum side side, unsigned events)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow/admit.h"
@@ -24,7 +25,7 @@
 
 static void on_readable(struct watch *w, unsigned events);
 
-struct listener *listener_new(struct rule *rule, const struct conf_listen *conf)
+struct listener *listener_new(struct worker *worker, const struct conf_listen *conf)
 {
     struct listener *l = calloc(1, sizeof(*l));
 
@@ -32,10 +33,10 @@ struct listener *listener_new(struct rule *rule, const struct conf_listen *conf)
         return NULL;
     l->watch = WATCH_NONE;
     l->fd = -1;
-    l->rule = rule;
+    l->worker = worker;
     l->conf = conf;
+    list_init(&l->link);
     list_init(&l->waiting);
-    list_append(&rule->listeners, &l->link);
     return l;
 }
 
@@ -44,6 +45,14 @@ void listener_free(struct listener *l)
     listener_close(l);
     list_remove(&l->link);
     free(l);
+}
+
+void listener_attach(struct listener *l, struct rule *rule)
+{
+    listener_wake(l);
+    list_remove(&l->link);
+    list_append(&rule->listeners, &l->link);
+    l->rule = rule;
 }
 
 static int socket_file(const struct conf_listen *conf, struct sock_file *file, const char **why)
@@ -93,26 +102,33 @@ static void remember_file(struct listener *l)
     if (l->conf->kind != ADDR_PATH || l->conf->address.un.path[0] == '@' ||
         lstat(l->conf->address.un.path, &st) < 0)
         return;
-    l->owns_file = true;
-    l->file_dev = st.st_dev;
-    l->file_ino = st.st_ino;
+    listener_own_file(l, (struct sock_file_id){st.st_dev, st.st_ino});
 }
 
 static void remove_file(struct listener *l)
 {
     struct stat st;
 
-    if (l->owns_file && lstat(l->conf->address.un.path, &st) == 0 && st.st_dev == l->file_dev &&
-        st.st_ino == l->file_ino)
+    if (l->owns_file && lstat(l->conf->address.un.path, &st) == 0 && st.st_dev == l->file.dev &&
+        st.st_ino == l->file.ino)
         unlink(l->conf->address.un.path);
     l->owns_file = false;
+}
+
+/* What accepted sockets inherit. */
+static void set_inherited(const struct listener *l)
+{
+    const struct addr kind = {.family = l->family};
+    struct sock_keepalive ka = rule_keepalive(&l->conf->rule->options);
+
+    sock_set_stream(l->fd, &kind);
+    sock_set_keepalive(l->fd, &kind, &ka);
 }
 
 int listener_open(struct listener *l, const char **why)
 {
     const struct conf_listen *conf = l->conf;
     struct addr address = conf->address;
-    struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
     struct sock_file file;
     int fd, error;
 
@@ -120,6 +136,10 @@ int listener_open(struct listener *l, const char **why)
     error = socket_file(conf, &file, why);
     if (error)
         return error;
+    if (!fds_book(l->worker->fds, 1)) {
+        *why = "the descriptor budget is used up";
+        return -EMFILE;
+    }
     fd = sock_listen(&address, (int)conf->backlog, conf->kind == ADDR_ANY, &file);
     if (fd == -EAFNOSUPPORT && conf->kind == ADDR_ANY) {
         /* "*" on a machine without IPv6 */
@@ -127,47 +147,113 @@ int listener_open(struct listener *l, const char **why)
         fd = sock_listen(&address, (int)conf->backlog, false, NULL);
     }
     if (fd < 0) {
+        fds_release(l->worker->fds, 1);
         *why = explain(fd, conf);
         return fd;
     }
-    sock_set_stream(fd, &address);
-    sock_set_keepalive(fd, &address, &ka);
     l->fd = fd;
+    l->family = address.family;
+    set_inherited(l);
     remember_file(l);
     return 0;
 }
 
-void listener_adopt(struct listener *l, int fd, const struct addr *bound)
+int listener_adopt(struct listener *l, int fd, const struct addr *bound)
 {
-    struct sock_keepalive ka = rule_keepalive(&l->rule->conf->options);
-
-    sock_set_stream(fd, bound);
-    sock_set_keepalive(fd, bound, &ka);
+    if (!fds_book(l->worker->fds, 1))
+        return -EMFILE;
     l->fd = fd;
+    l->family = bound->family;
+    set_inherited(l);
+    return 0;
+}
+
+void listener_own_file(struct listener *l, struct sock_file_id file)
+{
+    l->owns_file = true;
+    l->file = file;
 }
 
 int listener_start(struct listener *l)
 {
-    return loop_watch(l->rule->worker->loop, &l->watch, l->fd, LOOP_READ, on_readable);
+    return loop_watch(l->worker->loop, &l->watch, l->fd, LOOP_READ, on_readable);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_same_file(const struct conf_listen *a, const struct conf_listen *b)
+{
+    return a->socket_mode == b->socket_mode && is_same_text(a->socket_owner, b->socket_owner) &&
+           is_same_text(a->socket_group, b->socket_group);
+}
+
+/* The file's mode and owner; one that is not ours is left alone. */
+static int change_file(struct listener *l, const struct conf_listen *before, const char **why)
+{
+    struct sock_file file;
+    int error;
+
+    if (!l->owns_file || is_same_file(before, l->conf))
+        return 0;
+    *why = "the socket file keeps its mode and owner";
+    error = socket_file(l->conf, &file, why);
+    return error ? error : sock_file_change(l->conf->address.un.path, &l->file, &file);
+}
+
+int listener_change(struct listener *l, const struct conf_listen *conf, const char **why)
+{
+    const struct conf_listen *before = l->conf;
+    int error = 0;
+
+    l->conf = conf;
+    if (l->fd < 0)
+        return 0;
+    set_inherited(l);
+    if (before->backlog != conf->backlog && conf->kind != ADDR_SYSTEMD) {
+        *why = "the backlog stays as it was";
+        error = sock_relisten(l->fd, (int)conf->backlog);
+    }
+    if (error == 0)
+        error = change_file(l, before, why);
+    return error;
+}
+
+/* Out of the loop, and its descriptor is booked no more. */
+static void let_go(struct listener *l)
+{
+    list_remove(&l->waiting);
+    loop_timer_stop(l->worker->loop, &l->rest);
+    loop_unwatch(l->worker->loop, &l->watch);
+    fds_release(l->worker->fds, 1);
 }
 
 void listener_close(struct listener *l)
 {
-    struct loop *loop = l->rule->worker->loop;
-
     if (l->fd < 0)
         return;
-    list_remove(&l->waiting);
-    loop_timer_stop(loop, &l->rest);
-    loop_unwatch(loop, &l->watch);
+    let_go(l);
     remove_file(l);
+    if (l->conf->kind != ADDR_SYSTEMD)
+        sock_stop_listening(l->fd);
+    close(l->fd);
+    l->fd = -1;
+}
+
+void listener_abandon(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    let_go(l);
     close(l->fd);
     l->fd = -1;
 }
 
 static void listen_again(struct listener *l)
 {
-    loop_change(l->rule->worker->loop, &l->watch, LOOP_READ);
+    loop_change(l->worker->loop, &l->watch, LOOP_READ);
 }
 
 static void on_rested(struct timer *t)
@@ -178,7 +264,7 @@ static void on_rested(struct timer *t)
 /* Nothing is accepted for a while: accept(2) would fail again at once, and spin. */
 static void rest(struct listener *l, const char *why)
 {
-    struct worker *w = l->rule->worker;
+    struct worker *w = l->worker;
 
     account_refused(l->rule, NULL, END_NO_DESCRIPTORS, why);
     l->rest_ms = l->rest_ms ? l->rest_ms * 2 : REST_FIRST_MS;
@@ -193,11 +279,13 @@ static void rest(struct listener *l, const char *why)
 static void wait_for_place(struct listener *l)
 {
     list_append(&l->rule->waiting, &l->waiting);
-    loop_change(l->rule->worker->loop, &l->watch, 0);
+    loop_change(l->worker->loop, &l->watch, 0);
 }
 
 void listener_wake(struct listener *l)
 {
+    if (list_empty(&l->waiting))
+        return;
     list_remove(&l->waiting);
     listen_again(l);
 }
@@ -252,7 +340,7 @@ static bool accept_one(struct listener *l, bool certain)
     fd = sock_accept(l->fd, &client);
     if (fd < 0) {
         if (admit == ADMIT_YES)
-            admit_release(l);
+            admit_release(l->rule, l);
         if (fd != -EAGAIN && !is_clients_own(fd))
             rest(l, strerror(-fd));
         return is_clients_own(fd);
@@ -272,5 +360,11 @@ static void on_readable(struct watch *w, unsigned events)
     if (!(events & LOOP_READ))
         return; /* it rests or waits, and its socket has an error: accept(2) will tell */
     for (int i = 0; i < ACCEPT_TURN && accept_one(l, i == 0); i++)
+        ;
+}
+
+void listener_empty(struct listener *l)
+{
+    while (l->watch.fd >= 0 && accept_one(l, false))
         ;
 }

@@ -18,34 +18,39 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "base/list.h"
 #include "conf/conf.h"
 #include "loop/loop.h"
+#include "os/sock_file.h"
 
 struct rule;
+struct worker;
 
 struct listener {
     struct list link; /* in the rule's list */
     struct watch watch;
     struct timer rest;
     struct list waiting; /* in the rule's list while WAITING */
-    struct rule *rule;
+    struct worker *worker;
+    struct rule *rule;              /* NULL: it has none yet, and nobody is accepted */
     const struct conf_listen *conf; /* of the rule's snapshot */
     atomic_uint live;               /* sessions that came in here */
     int fd;                         /* -1 when CLOSED */
+    sa_family_t family;             /* of the socket */
     unsigned rest_ms;               /* how long the last rest was; 0 after a good accept */
     bool owns_file;                 /* it made the socket file, and will remove it ... */
-    dev_t file_dev;                 /* ... if it is still this one */
-    ino_t file_ino;
+    struct sock_file_id file;       /* ... if it is still this one */
 };
 
-/* A listener of `rule`, which owns it, CLOSED; NULL without memory. */
-struct listener *listener_new(struct rule *rule, const struct conf_listen *conf);
+/* A listener of no rule yet, CLOSED; NULL without memory. `conf` is borrowed. */
+struct listener *listener_new(struct worker *worker, const struct conf_listen *conf);
 
-/* Close it and free it; no session of it may be left. */
+/* Close it and free it; no session may point to it any more. */
 void listener_free(struct listener *l);
+
+/* Give it to `rule`, which owns it from here on; another one may have had it. */
+void listener_attach(struct listener *l, struct rule *rule);
 
 /*
  * Bind and listen as the config says, but accept nobody yet. Returns 0 or a negative errno, with
@@ -53,17 +58,36 @@ void listener_free(struct listener *l);
  */
 int listener_open(struct listener *l, const char **why);
 
-/* Use `fd`, a listening socket that the service manager passed and bound to `bound`. It belongs to
- * the listener from here on. */
-void listener_adopt(struct listener *l, int fd, const struct addr *bound);
+/*
+ * Use `fd`, a listening socket bound to `bound` that was passed to us. Returns 0, and it belongs to
+ * the listener from here on; or -EMFILE: the descriptors promised are more than there are.
+ */
+int listener_adopt(struct listener *l, int fd, const struct addr *bound);
 
-/* Begin to accept. Returns 0 or a negative errno. */
+/* It is ours to remove the socket file at its path, if that is the file so numbered. */
+void listener_own_file(struct listener *l, struct sock_file_id file);
+
+/* Begin to accept, once it has a rule. Returns 0 or a negative errno. */
 int listener_start(struct listener *l);
 
-/* Close, and remove the socket file that it made. Its sessions go on. CLOSED: nothing. */
+/*
+ * Go on under `conf`, which has the same address, with the options it has there. Returns 0, or a
+ * negative errno when one of them could not be applied to the socket; the others were, and *why
+ * names it.
+ */
+int listener_change(struct listener *l, const struct conf_listen *conf, const char **why);
+
+/* Accept all who wait in the backlog and for whom there is a place: before it closes for good. */
+void listener_empty(struct listener *l);
+
+/* Refuse clients from here on, whoever else has the socket (but the service manager, if it is one
+ * that was passed by it), and remove the socket file that it made. CLOSED: nothing. */
 void listener_close(struct listener *l);
 
-/* From WAITING to LISTENING. */
+/* Close the descriptor only: another process goes on with the socket and its file. */
+void listener_abandon(struct listener *l);
+
+/* From WAITING to LISTENING; in another state: nothing. */
 void listener_wake(struct listener *l);
 
 #endif

@@ -17,6 +17,8 @@ struct rule *rule_new(struct worker *worker, const struct conf_rule *conf)
     rule->conf = conf;
     rule->worker = worker;
     rule->refs = 1;
+    rule->running = true;
+    list_append(&worker->rules, &rule->link);
     list_init(&rule->waiting);
     list_init(&rule->listeners);
     return rule;
@@ -37,8 +39,18 @@ void rule_unref(struct rule *rule)
     while ((link = list_take_first(&rule->listeners)))
         listener_free(container_of(link, struct listener, link));
     account_flush(rule);
+    list_remove(&rule->link);
     conf_unref(rule->conf->conf);
     free(rule);
+}
+
+void rule_change(struct rule *rule, const struct conf_rule *conf)
+{
+    struct conf *before = rule->conf->conf;
+
+    conf_ref(conf->conf);
+    rule->conf = conf;
+    conf_unref(before);
 }
 
 void rule_close(struct rule *rule)

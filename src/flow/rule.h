@@ -8,6 +8,7 @@
 #define PENSTOCK_FLOW_RULE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "conf/conf.h"
@@ -16,8 +17,10 @@
 #include "os/sock.h"
 
 struct rule {
-    const struct conf_rule *conf; /* its snapshot is referenced */
+    struct list link;             /* in the worker's list, as long as it lives */
+    const struct conf_rule *conf; /* the current one; its snapshot is referenced */
     struct worker *worker;
+    bool running; /* in the config at work; else it lives for its last sessions */
     unsigned refs;
     atomic_uint live;    /* sessions over all its addresses */
     struct list waiting; /* listeners that rest until a place is free (on_limit = "wait") */
@@ -26,13 +29,16 @@ struct rule {
     struct list listeners; /* owned */
 };
 
-/* A rule without listeners, one reference; NULL without memory. */
+/* A rule without listeners, running, one reference; NULL without memory. */
 struct rule *rule_new(struct worker *worker, const struct conf_rule *conf);
 
 struct rule *rule_ref(struct rule *rule);
 
 /* With the last reference its listeners are closed, and it is freed with them. */
 void rule_unref(struct rule *rule);
+
+/* Go on under `conf`; sessions keep what they began with. */
+void rule_change(struct rule *rule, const struct conf_rule *conf);
 
 /* TCP keepalive as the options say, for both sides of a session. */
 struct sock_keepalive rule_keepalive(const struct conf_options *o);

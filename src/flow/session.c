@@ -79,6 +79,7 @@ static void free_session(struct deferred *d)
 {
     struct session *s = container_of(d, struct session, free);
 
+    conf_unref(s->conf->rule->conf);
     rule_unref(s->rule);
     free(s);
 }
@@ -96,7 +97,7 @@ static void end_session(struct session *s, enum end end)
     w->live--;
     w->served++;
     account_session(s, end);
-    admit_release(s->listener);
+    admit_release(s->rule, s->listener);
     loop_defer(w->loop, &s->free, free_session);
     worker_changed(w);
 }
@@ -129,13 +130,15 @@ void session_begin(struct listener *l, int fd, const struct addr *client)
 
     if (!s) {
         sock_reset(fd);
-        admit_release(l);
+        admit_release(rule, l);
         account_refused(rule, client, END_ERROR, "no memory for a session");
         return;
     }
     s->worker = w;
     s->rule = rule_ref(rule);
     s->listener = l;
+    s->conf = l->conf;
+    conf_ref(l->conf->rule->conf);
     s->watch[CLIENT] = s->watch[UPSTREAM] = WATCH_NONE;
     s->fd[CLIENT] = fd;
     s->fd[UPSTREAM] = -1;

@@ -51,18 +51,20 @@ struct session {
     struct list link; /* in the worker's list */
     struct deferred free;
     struct worker *worker;
-    struct rule *rule; /* referenced */
-    struct listener *listener;
-    struct watch watch[2]; /* by enum side */
-    int fd[2];             /* -1: none */
-    struct flow flow[2];   /* by the side the bytes come from */
-    struct timer timer;    /* the stage's only one */
-    struct dial *dial;     /* in DIAL only */
+    struct rule *rule;              /* referenced */
+    struct listener *listener;      /* by which it came; NULL: that is closed for good */
+    const struct conf_listen *conf; /* of the config that it began with, which is referenced */
+    struct watch watch[2];          /* by enum side */
+    int fd[2];                      /* -1: none */
+    struct flow flow[2];            /* by the side the bytes come from */
+    struct timer timer;             /* the stage's only one */
+    struct dial *dial;              /* in DIAL only */
     struct addr client;
     struct addr upstream; /* the one it is connected to; AF_UNSPEC before */
     uint64_t id;
     int64_t started;     /* loop time, ms */
     int64_t active;      /* when a byte last moved */
+    int64_t drain_at;    /* when it is ended at the latest (drain.h); 0: nobody is waiting for it */
     uint32_t connect_ms; /* from accept until the upstream was connected */
     uint32_t unsent;     /* while settling: what the send queue held when last asked */
     const char *why; /* static text that says more than the end does, for the log; or NULL ... */
@@ -79,7 +81,7 @@ struct session {
 /* The options its rule had when it began. */
 static inline const struct conf_options *session_options(const struct session *s)
 {
-    return &s->rule->conf->options;
+    return &s->conf->rule->options;
 }
 
 /*

@@ -10,6 +10,7 @@ int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds
                 unsigned pipes)
 {
     *w = (struct worker){.loop = loop, .log = log, .fds = fds, .next_id = 1};
+    list_init(&w->rules);
     list_init(&w->sessions);
     pipe_pool_init(&w->pipes, fds, pipes);
     w->scratch = malloc(SCRATCH_SIZE);
@@ -22,6 +23,7 @@ int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds
 
 void worker_fini(struct worker *w)
 {
+    loop_timer_stop(w->loop, &w->drain);
     resolver_free(w->resolver);
     pipe_pool_fini(&w->pipes);
     free(w->scratch);

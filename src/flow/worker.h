@@ -28,8 +28,10 @@ struct worker {
     struct resolver *resolver;
     struct fds *fds;
     struct pipe_pool pipes;
-    uint8_t *scratch; /* SCRATCH_SIZE bytes: every read that copies goes through here */
+    uint8_t *scratch;  /* SCRATCH_SIZE bytes: every read that copies goes through here */
+    struct list rules; /* all that are alive */
     struct list sessions;
+    struct timer drain; /* drain.h */
     uint64_t next_id;
     uint64_t live;    /* sessions in the list */
     uint64_t served;  /* sessions that have ended */

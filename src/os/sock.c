@@ -66,8 +66,12 @@ void sock_set_stream(int fd, const struct addr *a)
 
 void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka)
 {
-    if (!is_ip(a) || !ka->on)
+    if (!is_ip(a))
         return;
+    if (!ka->on) {
+        set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+        return;
+    }
     set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, ka->idle_s);
     set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, ka->interval_s);
     set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, ka->count);

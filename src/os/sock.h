@@ -37,7 +37,7 @@ struct sock_file {
  */
 int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file);
 
-/* Set keepalive on a TCP socket. Accepted sockets inherit it from their listener (tcp(7)). Nothing
+/* Set keepalive on a TCP socket, or clear it. Accepted sockets inherit it from their listener (tcp(7)). Nothing
  * for UNIX; best effort. */
 void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka);
 

@@ -119,9 +119,13 @@ static int bind_replacing(int fd, const struct sockaddr_storage *ss, socklen_t l
     return bind_mode(fd, ss, len, mode);
 }
 
+/* Is the open file one that may be changed? */
+typedef bool is_ours_fn(const struct stat *st, const void *arg);
+
 /* Whoever owns the directory may have put something else at the path: nothing but a socket of ours
  * is touched, through a descriptor of the file itself (O_PATH, open(2)). */
-static int give_away(const char *path, const struct sock_file *file)
+static int give_away(const char *path, is_ours_fn *is_ours, const void *arg,
+                     const struct sock_file *file)
 {
     int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), result = 0;
     char self[32];
@@ -132,13 +136,31 @@ static int give_away(const char *path, const struct sock_file *file)
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (fstat(fd, &st) < 0)
         result = -errno;
-    else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+    else if (!S_ISSOCK(st.st_mode) || !is_ours(&st, arg))
         result = -EEXIST;
     else if (fchownat(fd, "", file->owner, file->group, AT_EMPTY_PATH) < 0 ||
              chmod(self, file->mode) < 0)
         result = -errno;
     close(fd);
     return result;
+}
+
+static bool is_made_by_us(const struct stat *st, const void *arg)
+{
+    (void)arg;
+    return st->st_uid == geteuid();
+}
+
+static bool is_that_file(const struct stat *st, const void *arg)
+{
+    const struct sock_file_id *id = arg;
+
+    return st->st_dev == id->dev && st->st_ino == id->ino;
+}
+
+int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file)
+{
+    return give_away(path, is_that_file, id, file);
 }
 
 int sock_file_listen(int fd, const struct addr *a, int backlog, const struct sock_file *file)
@@ -158,7 +180,7 @@ int sock_file_listen(int fd, const struct addr *a, int backlog, const struct soc
     result = bind_replacing(fd, &ss, len, a->un.path, to_another ? 0 : file->mode);
     if (result == 0) {
         if (to_another)
-            result = give_away(a->un.path, file);
+            result = give_away(a->un.path, is_made_by_us, NULL, file);
         if (result == 0 && listen(fd, backlog) < 0)
             result = -errno;
         if (result)

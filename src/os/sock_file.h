@@ -14,4 +14,14 @@
  */
 int sock_file_listen(int fd, const struct addr *a, int backlog, const struct sock_file *file);
 
+/* A file, whatever it is called. */
+struct sock_file_id {
+    dev_t dev;
+    ino_t ino;
+};
+
+/* Give the socket file at `path` another mode and owner, if it is still this one. Returns 0, -EEXIST
+ * when something else is there, or another negative errno. */
+int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file);
+
 #endif

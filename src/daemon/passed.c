@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/passed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/table.h"
+#include "os/sock.h"
+
+struct passed_listening {
+    int index;
+    char text[ADDR_TEXT_MAX];
+};
+
+/* Ours, from the store. */
+static bool is_stored(const struct systemd_socket *s)
+{
+    return s->name[0] == '.';
+}
+
+int passed_named(const struct passed *p, const char *name, int from)
+{
+    for (int i = from; i < p->count; i++) {
+        if (p->sockets[i].fd >= 0 && strcmp(p->sockets[i].name, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int index_listening(struct passed *p)
+{
+    p->by_text = table_new();
+    p->listening = calloc((size_t)p->count + 1, sizeof(*p->listening));
+    if (!p->by_text || !p->listening)
+        return -ENOMEM;
+    for (int i = passed_named(p, PASSED_LISTENING, 0); i >= 0;
+         i = passed_named(p, PASSED_LISTENING, i + 1)) {
+        struct passed_listening *l = &p->listening[p->listening_count++];
+
+        l->index = i;
+        if (sock_text(p->sockets[i].fd, l->text, sizeof(l->text)) &&
+            table_insert(p->by_text, l->text, l) == -ENOMEM)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void free_all(struct passed *p)
+{
+    systemd_sockets_free(p->sockets, p->count);
+    table_free(p->by_text);
+    free(p->listening);
+    *p = (struct passed){0};
+}
+
+int passed_take(struct passed *p)
+{
+    int error;
+
+    *p = (struct passed){0};
+    p->count = systemd_take_sockets(&p->sockets);
+    error = p->count < 0 ? p->count : index_listening(p);
+    if (error)
+        free_all(p);
+    return error;
+}
+
+void passed_free(struct passed *p, struct log *log)
+{
+    for (int i = 0; i < p->count; i++) {
+        const struct systemd_socket *s = &p->sockets[i];
+
+        if (s->fd < 0)
+            continue;
+        if (!is_stored(s))
+            log_message(log, LEVEL_WARNING,
+                        "no rule listens on the passed socket \"systemd:%s\"; it is closed",
+                        s->name);
+        else if (strcmp(s->name, PASSED_LISTENING) == 0)
+            sock_stop_listening(s->fd); /* the manager's duplicate must not keep it alive */
+        close(s->fd);
+    }
+    free_all(p);
+}
+
+int passed_find(const struct passed *p, const struct conf_listen *conf, int from)
+{
+    const struct passed_listening *l;
+
+    if (conf->kind == ADDR_SYSTEMD)
+        return passed_named(p, conf->systemd, from);
+    l = p->by_text ? table_find(p->by_text, conf->text) : NULL;
+    return l && l->index >= from && p->sockets[l->index].fd >= 0 ? l->index : -1;
+}
+
+/* The file at its path is the one that it made, unless somebody has replaced it meanwhile: then our
+ * socket would be deaf, and the file is theirs. */
+static void own_file(struct listener *l)
+{
+    struct stat st;
+
+    if (l->conf->kind == ADDR_PATH && l->conf->address.un.path[0] == '/' &&
+        lstat(l->conf->address.un.path, &st) == 0 && S_ISSOCK(st.st_mode))
+        listener_own_file(l, (struct sock_file_id){st.st_dev, st.st_ino});
+}
+
+int passed_adopt(struct passed *p, int index, struct listener *l, const char **why)
+{
+    struct systemd_socket *s = &p->sockets[index];
+    struct addr bound;
+    int error = sock_check_listening(s->fd, &bound);
+
+    *why = error ? "the passed socket is no listening stream socket" : NULL;
+    if (error == 0)
+        error = listener_adopt(l, s->fd, &bound);
+    if (error)
+        return error;
+    s->fd = -1;
+    own_file(l);
+    return 0;
+}

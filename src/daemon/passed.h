@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sockets that we were given at start: by a socket unit of the service manager, under its name; or
+ * our own listening sockets of before, kept by the manager over a crash. */
+#ifndef PENSTOCK_DAEMON_PASSED_H
+#define PENSTOCK_DAEMON_PASSED_H
+
+#include "conf/conf.h"
+#include "flow/listener.h"
+#include "os/log.h"
+#include "os/systemd.h"
+
+/* Names in the manager's store; no more than needed to tell them apart, for all names together have
+ * to fit into one environment variable. */
+#define PASSED_SNAPSHOT  ".h"
+#define PASSED_SESSION   ".s"
+#define PASSED_LISTENING ".l"
+
+/* `fd` is -1 in those that have been taken. */
+struct passed {
+    struct systemd_socket *sockets;
+    int count;
+    struct passed_listening *listening; /* of those under PASSED_LISTENING */
+    size_t listening_count;
+    struct table *by_text; /* of these: the address as the config writes it */
+};
+
+/* Take them from the environment. Returns 0 or a negative errno. */
+int passed_take(struct passed *p);
+
+/* The first under that name from number `from` on: its index, or -1. */
+int passed_named(const struct passed *p, const char *name, int from);
+
+/* Close those that nobody has taken, each from a socket unit with a warning, and free the rest. */
+void passed_free(struct passed *p, struct log *log);
+
+/* Is there one for this address of the config, from number `from` on? Its index, or -1. The sockets
+ * passed under one name may be several. */
+int passed_find(const struct passed *p, const struct conf_listen *conf, int from);
+
+/* Let the listener have it. Returns 0 or a negative errno, with *why as text or NULL. */
+int passed_adopt(struct passed *p, int index, struct listener *l, const char **why);
+
+#endif

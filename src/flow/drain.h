@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sessions that have only so long left, because their rule was removed or its upstream has changed
+ * (on_change). One timer of the worker serves them all.
+ */
+#ifndef PENSTOCK_FLOW_DRAIN_H
+#define PENSTOCK_FLOW_DRAIN_H
+
+#include <stdint.h>
+
+struct session;
+struct worker;
+
+/* Give it `ms` to end by itself, or less if that is what it has already; then it is ended
+ * (END_DRAINED). 0: it is ended now (END_KILLED). Returns 0 or -ENOMEM, and then it goes on. */
+int drain_session(struct session *s, int64_t ms);
+
+/* What an on_change of the config means in milliseconds, or -1 when sessions are kept. */
+int64_t drain_time(int64_t on_change, int64_t drain_timeout);
+
+#endif
