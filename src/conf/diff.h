@@ -36,8 +36,9 @@ struct conf_diff {
 
 /*
  * Compare the rules at work, which may come from several snapshots, with those to come; names and
- * addresses are unique within each. Both are borrowed and must outlive *diff. Returns 0, -ENOMEM,
- * or -EEXIST where a name or address is not unique; after an error there is nothing to free.
+ * addresses are unique within each. Both are borrowed and must outlive *diff. Returns 0 or
+ * -ENOMEM; -EEXIST when two of the old rules have one name, or two listens of either one address.
+ * After an error there is nothing to free.
  */
 int conf_diff(struct conf_diff *diff, const struct conf_rule *const *old, size_t old_count,
               const struct conf_rule *const *new, size_t new_count);
