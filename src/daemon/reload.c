@@ -99,7 +99,7 @@ static void log_changes(const struct reload *r, const struct ruleset_changes *c)
 
 static void not_reloaded(struct reload *r, size_t errors, const char *first)
 {
-    log_fields(log_of(r), LEVEL_WARNING, "config not reloaded, the running rules go on",
+    log_fields(log_of(r), LEVEL_WARNING, "config not reloaded",
                (struct log_field[]){LOG_NUMBER("errors", errors)}, 1);
     status_reloaded(r->status, first);
 }
