@@ -107,6 +107,18 @@ BAD = {
     "one address twice in a range": ('rules = {\n a = { listen = "127.0.0.1:5-10"; upstream = '
                                      '"127.0.0.1:1"; };\n b = { %s };\n};\n' % RULE, 3,
                                      ["127.0.0.1:9"]),
+    "on_change that is none": ('rules = { a = { %s\n on_change = "drain:never"; }; };\n' % RULE, 2,
+                               ["a", "on_change", "drain:never", "keep", "kill"]),
+    "on_change with too long a time": ('rules = { a = { %s\n on_change = "drain:25h"; }; };\n' % RULE,
+                                       2, ["drain:25h", "drain:1d"]),
+    "persist that is none": ('rules = { a = { %s\n persist = "always"; }; };\n' % RULE, 2,
+                             ["persist", "always", "restart", "crash"]),
+    "watch_config that is none": ('daemon = {\n watch_config = 1; };\nrules = { a = { %s }; };\n'
+                                  % RULE, 2, ["watch_config", "true", "false"]),
+    "exit_idle_time with a listener of our own": (
+        'daemon = {\n exit_idle_time = "1h"; };\nrules = { s = { listen = "systemd:s"; '
+        'upstream = "h:1"; };\n a = { %s }; };\n' % RULE, 2,
+        ["exit_idle_time", '"a"', "127.0.0.1:9", "systemd:"]),
     "1 MB line": ("x" * 1000000 + " }", 1, []),
     "1 MB string": ('rules = { a = {\n listen = "%s"; upstream = "127.0.0.1:1"; }; };\n'
                     % ("x" * 1000000), 2, []),
@@ -234,6 +246,27 @@ rules =
     status, through, _ = call(t, "--dump", "--config", "/dev/stdin", stdin=first.encode())
     check_equal((status, through), (0, first), "the dump read from standard input")
     check_equal(call(t, "--check", "--config", again)[0], 0, "status of --check of the dump")
+
+
+@test("--dump of the options of reload", ONCE)
+def round_trip_of_reload(t):
+    path = t.write("reload.conf", """\
+daemon = { watch_config = true; exit_idle_time = 90; };
+defaults = { on_change = "drain:30"; };
+rules =
+{
+    a = { listen = "systemd:a"; upstream = "192.0.2.1:1"; persist = "crash"; };
+    b = { listen = "systemd:b"; upstream = "192.0.2.1:1"; on_change = "kill"; };
+};
+""")
+    status, first, err = call(t, "--dump", "--config", path)
+    check_equal((status, err), (0, ""), "status and errors")
+    for name, values in (("watch_config", ["true"]), ("exit_idle_time", ['"90s"']),
+                         ("on_change", ['"drain:30s"', '"kill"']),
+                         ("persist", ['"crash"', '"restart"'])):
+        check_equal(re.findall(r"^\s+%s = (.*);$" % name, first, re.M), values, name)
+    status, second, err = call(t, "--dump", "--config", t.write("again.conf", first))
+    check_equal((status, err, second), (0, "", first), "the dump of the dump")
 
 
 @test("errors of a config reach the journal with their priority", ONCE, ("systemd",))
