@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Configs: each is refused with a reason, or accepted, and then its dump is accepted and the same.
+/*
+ * Configs: each is refused with a reason, or accepted, and then its dump is accepted and the same,
+ * also to conf_diff().
  */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf.h"
+#include "conf/diff.h"
 #include "fuzz.h"
 
 static char *dump(const struct conf *conf)
@@ -34,6 +37,31 @@ static void check_rules(const struct conf *conf)
     PROMISE(conf_descriptors_promised(conf) > 0);
 }
 
+/* The rules as conf_diff() takes them; the caller frees them. */
+static const struct conf_rule **rules_of(const struct conf *conf)
+{
+    const struct conf_rule **rules = calloc(conf->rule_count, sizeof(*rules));
+
+    PROMISE(rules != NULL);
+    for (size_t i = 0; i < conf->rule_count; i++)
+        rules[i] = &conf->rules[i];
+    return rules;
+}
+
+static void check_diff(const struct conf *conf, const struct conf *again)
+{
+    const struct conf_rule **old = rules_of(conf), **new = rules_of(again);
+    struct conf_diff diff;
+
+    PROMISE(conf_diff(&diff, old, conf->rule_count, new, again->rule_count) == 0);
+    PROMISE(diff.rule_count == conf->rule_count);
+    for (size_t i = 0; i < diff.rule_count; i++)
+        PROMISE(diff_rule_is_unchanged(&diff.rules[i]));
+    conf_diff_free(&diff);
+    free(old);
+    free(new);
+}
+
 /* `warnings`: those of the config itself; its dump has no others. */
 static void check_dump(const struct conf *conf, size_t warnings)
 {
@@ -48,6 +76,7 @@ static void check_dump(const struct conf *conf, size_t warnings)
     PROMISE(again != NULL && errors.count <= warnings);
     char *two = dump(again);
     PROMISE(strcmp(one, two) == 0);
+    check_diff(conf, again);
     conf_errors_free(&errors);
     conf_unref(again);
     free(one);
