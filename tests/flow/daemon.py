@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 
 import harness
@@ -71,11 +72,12 @@ class NotifySocket:
 class Daemon:
     """One penstockd. Options: args, env, notify (False: none), files (soft and hard limit of
     descriptors), wrapper (a command before ours), pass_fds, preexec, ready (tells it instead of the
-    log, where that is silent)."""
+    log, where that is silent), binary (another one than the run's)."""
 
     def __init__(self, t, number, config, **options):
         self.t = t
         self.options = options
+        self.groups = {} if isinstance(config, (str, bytes)) else dict(config)
         self.text = config if isinstance(config, (str, bytes)) else config_text(config)
         self.config = t.write("penstock-%d.conf" % number, self.text)
         os.chmod(self.config, 0o644)
@@ -86,6 +88,7 @@ class Daemon:
         self.checked = False
         self.baseline = None  # descriptors when it was ready
         self.baseline_sockets = None
+        self.listening = 0    # how many listeners are in the baselines
         self.status = None  # what must be its exit status; None: 0
         self.notify = None
         if options.get("notify", t.features.get("systemd") == "yes"):
@@ -93,10 +96,13 @@ class Daemon:
 
     # --- its life ----------------------------------------------------------------------------
 
+    def binary(self):
+        return self.options.get("binary", self.t.binary)
+
     def command(self):
         extra = os.environ.get("PENSTOCK_WRAPPER", "").split()
         args = self.options.get("args", ["--config", self.config])
-        return self.options.get("wrapper", []) + extra + [self.t.binary] + args
+        return self.options.get("wrapper", []) + extra + [self.binary()] + args
 
     def spawn(self):
         """Start without waiting for anything."""
@@ -125,6 +131,8 @@ class Daemon:
         harness.wait_for(self._ready, self._not_ready)
         self.baseline = self.fds()
         self.baseline_sockets = self.sockets()
+        found = [l for l in self.lines() if l.get("msg") == "listening"]
+        self.listening = int(found[-1]["listeners"]) if found else 0
 
     def _ready(self):
         if self.process.poll() is not None:
@@ -185,6 +193,115 @@ class Daemon:
             self.process.wait()
         if self.notify:
             self.notify.close()
+
+    # --- changing it while it runs -----------------------------------------------------------
+
+    def rewrite(self, config, rename=False, **groups):
+        """Another config in the same place: rules (the other groups stay, unless given), or the
+        file's text. With rename it takes the file's place at once, as many editors do."""
+        if isinstance(config, dict):
+            self.groups.update(groups, rules=config)
+            config = config_text(self.groups)
+        self.text = config
+        name = os.path.basename(self.config)
+        new = self.t.write(name + ".new" if rename else name, config)
+        os.chmod(new, 0o644)
+        os.rename(new, self.config)
+
+    def wait_line(self, start, *messages):
+        """The first line from line `start` of the log on that has one of these messages."""
+        at = [start]
+
+        def found():
+            self.lines()
+            while at[0] < len(self.parsed):
+                at[0] += 1
+                if self.parsed[at[0] - 1].get("msg") in messages:
+                    return self.parsed[at[0] - 1]
+            harness.check(self.alive(), "penstockd has ended")
+            return None
+        return harness.wait_for(found, "a line with msg=%s" % " or ".join(messages))
+
+    def reload(self, config=None, **expected):
+        """SIGHUP, with this config; wait for its outcome, check these fields of its line and
+        give it."""
+        if config is not None:
+            self.rewrite(config)
+        start = len(self.lines())
+        self.signal(signal.SIGHUP)
+        return self.reloaded(start, **expected)
+
+    def reloaded(self, start, **expected):
+        """As above, once something has made it reload."""
+        line = self.wait_line(start, "reloaded", "config not reloaded")
+        harness.check_equal(line["msg"], "reloaded", "outcome of the reload")
+        for key, value in expected.items():
+            harness.check_equal(line.get(key), str(value), "%s of the reload" % key)
+        self.listeners_are(int(line["listeners"]))
+        return line
+
+    def reload_fails(self, config=None, *words):
+        """As above, with a config that must be refused; these words tell why."""
+        if config is not None:
+            self.rewrite(config)
+        start = len(self.lines())
+        self.signal(signal.SIGHUP)
+        line = self.wait_line(start, "reloaded", "config not reloaded")
+        harness.check_equal(line["msg"], "config not reloaded", "outcome of the reload")
+        text = "\n".join(l[""] for l in self.parsed[start:])
+        for word in words:
+            harness.check(word in text, "the log of the reload does not say %r:\n%s" % (word, text))
+        return line
+
+    def upgrade(self):
+        """SIGUSR2; wait until the new program is at work, and give its line."""
+        if os.environ.get("PENSTOCK_WRAPPER"):
+            raise harness.Skip("a wrapped program can't execute itself anew")
+        start = len(self.lines())
+        self.signal(signal.SIGUSR2)
+        line = self.wait_line(start, "taken over", "not handed over")
+        harness.check_equal(line["msg"], "taken over", "outcome of the handover")
+        return line
+
+    def upgrade_fails(self, *words):
+        """As above, of a handover that must not be."""
+        if os.environ.get("PENSTOCK_WRAPPER"):
+            raise harness.Skip("a wrapped program can't execute itself anew")
+        start = len(self.lines())
+        self.signal(signal.SIGUSR2)
+        line = self.wait_line(start, "taken over", "not handed over")
+        harness.check_equal(line["msg"], "not handed over", "outcome of the handover")
+        text = "\n".join(l[""] for l in self.parsed[start:])
+        for word in words:
+            harness.check(word in text, "the log does not say %r:\n%s" % (word, text))
+
+    def listeners_are(self, count):
+        """So many of its descriptors are listeners from now on."""
+        if self.baseline is not None:
+            self.baseline += count - self.listening
+            self.baseline_sockets += count - self.listening
+        self.listening = count
+
+    def listeners(self):
+        """The listening sockets that it has open: {address: inode}."""
+        ours = {int(m) for m in re.findall(r"socket:\[(\d+)\]", "\n".join(self.fd_list()))}
+        found = {}
+        for family, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+            for row in self._net(name):
+                if row[3] == "0A" and int(row[9]) in ours:
+                    host, port = row[1].split(":")
+                    words = [int(host[i:i + 8], 16) for i in range(0, len(host), 8)]
+                    text = socket.inet_ntop(family, struct.pack("=%dI" % len(words), *words))
+                    form = "[%s]:%d" if family == socket.AF_INET6 else "%s:%d"
+                    found[form % (text, int(port, 16))] = int(row[9])
+        for row in self._net("unix"):
+            if int(row[3], 16) & 0x10000 and int(row[6]) in ours:
+                found["unix:" + row[7]] = int(row[6])
+        return found
+
+    def _net(self, name):
+        with open("/proc/%d/net/%s" % (self.pid, name)) as f:
+            return [row.split() for row in f.readlines()[1:]]
 
     # --- what it says ------------------------------------------------------------------------
 
