@@ -6,48 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
-
-#include "os/addr.h"
 
 bool systemd_built_in(void)
 {
     return true;
-}
-
-/* What may go away by itself: the manager's queue is full, or the machine has run out of something.
- */
-static bool is_passing(int error)
-{
-    return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EMFILE ||
-           error == ENFILE;
-}
-
-/* Not sd_notify(3): it sends on a blocking socket, and a manager that has stopped to read would
- * stop us too. */
-int systemd_notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct addr manager = {.family = AF_UNIX, .un.path = path};
-    struct sockaddr_storage to;
-    socklen_t length;
-    int fd, error = 0;
-
-    if (!path)
-        return 0;
-    length = path[0] == '/' || path[0] == '@' ? addr_to_sockaddr(&manager, &to) : 0;
-    if (length == 0)
-        return -EINVAL;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return is_passing(errno) ? -EAGAIN : -errno;
-    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, length) < 0)
-        error = is_passing(errno) ? -EAGAIN : -errno;
-    close(fd);
-    return error;
 }
 
 uint64_t systemd_watchdog_usec(void)

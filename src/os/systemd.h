@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the service manager offers: notification, watchdog, passed sockets, the descriptor store. systemd.c uses
- * libsystemd; systemd_none.c is its sibling for a build without, chosen by Automake, so that no
- * caller needs an #ifdef. Without a manager every call is a cheap no-op.
+ * What the service manager offers: watchdog and passed sockets (systemd.c), notification and the
+ * descriptor store (systemd_notify.c), what it says of us (systemd_bus.c). systemd_none.c is their
+ * sibling for a build without libsystemd, chosen by Automake, so that no caller needs an #ifdef.
+ * Without a manager every call is a cheap no-op.
  */
 #ifndef PENSTOCK_OS_SYSTEMD_H
 #define PENSTOCK_OS_SYSTEMD_H
@@ -70,9 +71,11 @@ struct systemd_unit {
 };
 
 /*
- * Ask the manager, and wait for the answer at most `timeout_ms`: for a thread that may wait, of
- * whatever environment; it shares nothing. Returns 0 and fills *unit, or a negative errno when we
- * are no service (-ENXIO) or it can't be asked.
+ * Ask the manager, and wait for the answer at most `timeout_ms`: for a thread that may wait; nothing
+ * is shared. Returns 0 and fills *unit, or a negative errno when we are no unit of a manager (-ENXIO)
+ * or it can't be asked. The user whose manager it is asks on the manager's own socket, others on the
+ * bus; but dbus-daemon turns those away whom it can't find by name, as are with systemd 250 and
+ * later the users of DynamicUser= (at once, as -ETIMEDOUT).
  */
 int systemd_ask(struct systemd_unit *unit, int timeout_ms);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Instead of systemd.c in a build without libsystemd. */
+/* Instead of systemd*.c in a build without libsystemd. */
 #include "config.h"
 
 #include "os/systemd.h"
+
+#include <errno.h>
 
 bool systemd_built_in(void)
 {
@@ -30,4 +32,31 @@ void systemd_sockets_free(struct systemd_socket *sockets, int count)
 {
     (void)sockets;
     (void)count;
+}
+
+int systemd_store(const char *name, const int *fds, size_t count)
+{
+    (void)name;
+    (void)fds;
+    (void)count;
+    return 0;
+}
+
+int systemd_store_remove(const char *name)
+{
+    (void)name;
+    return 0;
+}
+
+int systemd_barrier(int timeout_ms)
+{
+    (void)timeout_ms;
+    return 0;
+}
+
+int systemd_ask(struct systemd_unit *unit, int timeout_ms)
+{
+    (void)unit;
+    (void)timeout_ms;
+    return -ENXIO;
 }
