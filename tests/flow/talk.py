@@ -35,6 +35,10 @@ and so on. `d` is the daemon. Every side reads by itself all the time, unless it
     X:quiet                  nothing has come that was not expected: byte, FIN or RST
     d:TERM, d:INT            send that signal
     d:stop, d:go             let it stand still for some steps, so that it sees them at once
+    d:HUP                    reload, and wait for it
+    d:upgrade                let it execute itself anew, and wait until the new program is at work
+    d:swap                   only the signal for that
+    d:taken                  wait until the new program is at work, after d:swap
     d:exit(N)                wait until it ends with that status
     d:logged(END)            wait for a session line with that end
     d:waiting(N)             wait until it holds N sockets more than at its start
@@ -71,6 +75,7 @@ class Talk:
         self.accepted = []  # taken by u:empty, for the next u:accept
         self.sides = {}
         self.at = ""
+        self.mark = 0  # the log's length at d:swap
 
     # --- running -----------------------------------------------------------------------------
 
@@ -371,6 +376,19 @@ class Talk:
     def daemon_go(self, _argument):
         self.daemon.signal(signal.SIGCONT)
         self.until(lambda: self.daemon.state() == "S", "penstockd to have done all there was")
+
+    def daemon_HUP(self, _argument):
+        self.daemon.reload()
+
+    def daemon_upgrade(self, _argument):
+        self.daemon.upgrade()
+
+    def daemon_swap(self, _argument):
+        self.mark = len(self.daemon.lines())
+        self.daemon.signal(signal.SIGUSR2)
+
+    def daemon_taken(self, _argument):
+        self.daemon.wait_line(self.mark, "taken over")
 
     def daemon_exit(self, argument):
         self.until(lambda: not self.daemon.alive(), "penstockd to end")

@@ -77,8 +77,8 @@ def forward(t, *targets):
     return (d, *ports)
 
 
-@test("OpenSSH: ssh, scp of 200 MB both ways", needs=("sshd", "ssh", "scp", "ssh-keygen"))
-def openssh(t):
+def ssh_server(t):
+    """An sshd of our own; gives its port, the options of a client, and user@host."""
     user = pwd.getpwuid(os.geteuid())
     if os.path.basename(user.pw_shell) in ("nologin", "false"):
         raise harness.Skip("%s can't log in" % user.pw_name)
@@ -100,12 +100,17 @@ PasswordAuthentication no
 Subsystem sftp internal-sftp
 """ % (port, t.path("host"), t.path("authorized")))
     server(t, port, program("sshd"), "-D", "-e", "-f", config)
-    d, through = forward(t, port)
     options = ["-F", "none", "-i", t.path("user"), "-o", "BatchMode=yes", "-o",
                "IdentitiesOnly=yes",
                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                "-o", "LogLevel=ERROR"]
-    where = user.pw_name + "@127.0.0.1"
+    return port, options, user.pw_name + "@127.0.0.1"
+
+
+@test("OpenSSH: ssh, scp of 200 MB both ways", needs=("sshd", "ssh", "scp", "ssh-keygen"))
+def openssh(t):
+    port, options, where = ssh_server(t)
+    d, through = forward(t, port)
     out = run(program("ssh"), *options, "-p", str(through), where, "cat; echo done",
               stdin=b"a few words\n")
     check_equal(out, b"a few words\ndone\n", "the answer of ssh")
