@@ -79,16 +79,9 @@ static int dump(const char *path)
     return EXIT_SUCCESS;
 }
 
-static int run(const char *path)
+static int run(const char *path, char **argv)
 {
-    struct conf *conf = load(path);
-    int status;
-
-    if (!conf)
-        return EX_CONFIG;
-    status = service_run(conf);
-    conf_unref(conf);
-    return status;
+    return service_run(load(path), argv);
 }
 
 int main(int argc, char **argv)
@@ -99,7 +92,7 @@ int main(int argc, char **argv)
     fds_open_standard();
     switch (o.job) {
     case JOB_RUN:
-        return run(o.config);
+        return run(o.config, argv);
     case JOB_CHECK:
         status = check(o.config);
         break;

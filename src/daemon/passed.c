@@ -83,7 +83,10 @@ void passed_free(struct passed *p, struct log *log)
                         s->name);
         else if (strcmp(s->name, PASSED_LISTENING) == 0)
             sock_stop_listening(s->fd); /* the manager's duplicate must not keep it alive */
-        close(s->fd);
+        if (strcmp(s->name, PASSED_SESSION) == 0)
+            sock_abort(s->fd); /* nobody can go on with it */
+        else
+            close(s->fd);
     }
     free_all(p);
 }

@@ -8,11 +8,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
+#include "daemon/handover.h"
 #include "daemon/passed.h"
+#include "daemon/reexec.h"
 #include "daemon/reload.h"
+#include "daemon/restart.h"
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
+#include "daemon/store.h"
 #include "flow/admit.h"
 #include "flow/rule.h"
 #include "flow/session.h"
@@ -24,7 +29,9 @@
 #include "os/user.h"
 
 struct service {
-    struct conf *conf; /* that it was started with */
+    struct conf *conf;   /* that it was started with; referenced */
+    bool conf_is_former; /* its own has errors: this is the one handed over */
+    char **argv;
     struct log *log;
     struct loop *loop;
     struct signals *signals;
@@ -35,7 +42,16 @@ struct service {
     struct ruleset set;
     struct status status;
     struct reload reload;
+    struct inherited_from {
+        struct inheritance in;
+        void (*forget)(struct inheritance *in); /* NULL: there is nothing */
+        const char *problem;                    /* there was, and it is of no use */
+    } former;
+    struct store store;
+    struct restart restart;
+    struct reexec reexec;
     struct timer drain;
+    bool asked_to_stop; /* and finding out whether it is a restart */
     bool stopping;
 };
 
@@ -52,26 +68,52 @@ static void on_drained(struct timer *t)
     end_sessions(container_of(t, struct service, drain));
 }
 
-/* No new clients; those that are here get drain_timeout. A second call ends them at once. */
-static void stop(struct service *sv, const char *why)
+/* No new clients; those that are here get drain_timeout. */
+static void stop(struct service *sv)
 {
     int64_t drain = sv->set.conf->daemon.drain_timeout;
 
-    if (sv->stopping) {
-        end_sessions(sv);
-        return;
-    }
     sv->stopping = true;
-    log_fields(
-        sv->log, LEVEL_INFO, "stopping",
-        (struct log_field[]){LOG_TEXT("signal", why), LOG_NUMBER("sessions", sv->worker.live)}, 2);
     status_stopping(&sv->status);
-    reload_cancel(&sv->reload);
+    store_stop(&sv->store);
     ruleset_close(&sv->set);
     if (sv->worker.live == 0)
         loop_stop(sv->loop);
     else if (drain == 0 || loop_timer(sv->loop, &sv->drain, drain, on_drained))
         end_sessions(sv);
+}
+
+static void on_decided(void *arg, bool handed_over)
+{
+    struct service *sv = arg;
+
+    if (!handed_over) {
+        stop(sv);
+        return;
+    }
+    status_stopping(&sv->status);
+    handover_abandon(&sv->set);
+    loop_stop(sv->loop);
+}
+
+/* A second signal ends the sessions at once. */
+static void stop_request(struct service *sv, const char *signal)
+{
+    if (sv->asked_to_stop) {
+        restart_cancel(&sv->restart);
+        if (!sv->stopping)
+            stop(sv);
+        end_sessions(sv);
+        return;
+    }
+    sv->asked_to_stop = true;
+    log_fields(
+        sv->log, LEVEL_INFO, "stopping",
+        (struct log_field[]){LOG_TEXT("signal", signal), LOG_NUMBER("sessions", sv->worker.live)},
+        2);
+    reload_cancel(&sv->reload);
+    reexec_stop(&sv->reexec);
+    restart_request(&sv->restart);
 }
 
 static void on_change(void *arg)
@@ -91,15 +133,18 @@ static void on_signal(void *arg, int signal)
     switch (signal) {
     case SIGTERM:
     case SIGINT:
-        stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        stop_request(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
         break;
     case SIGHUP:
-        if (!sv->stopping)
+        if (!sv->asked_to_stop)
             reload_request(&sv->reload);
         break;
+    case SIGUSR2:
+        if (!sv->asked_to_stop)
+            reexec_request(&sv->reexec);
+        break;
     default: /* of which the default action would end us */
-        log_message(sv->log, LEVEL_INFO, "%s is ignored",
-                    signal == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+        log_message(sv->log, LEVEL_INFO, "SIGUSR1 is ignored");
     }
 }
 
@@ -172,6 +217,37 @@ static bool start_loop(struct service *sv)
     return sv->signals || fail(sv, "signals", errno);
 }
 
+/* What a former process has left: by an upgrade in place, or in the manager's store. */
+static void find_former(struct service *sv)
+{
+    struct inherited_from *f = &sv->former;
+    int error = reexec_take(&f->in, &sv->passed, &f->problem);
+
+    f->forget = reexec_forget;
+    if (error == -ENOENT) {
+        error = store_take(&sv->passed, &f->in, &f->problem);
+        f->forget = store_forget;
+    }
+    if (error)
+        f->forget = NULL;
+}
+
+/* With no config of our own the former one's will do: what runs goes on. */
+static bool has_conf(struct service *sv)
+{
+    const struct snapshot *snap = &sv->former.in.snapshot;
+    const struct snap_conf *from;
+    struct conf_errors errors;
+
+    if (sv->conf || !sv->former.forget)
+        return sv->conf != NULL;
+    from = &snap->confs[snap->current];
+    sv->conf = conf_load_text(from->path, from->text, from->length, &errors);
+    conf_errors_free(&errors);
+    sv->conf_is_former = sv->conf != NULL;
+    return sv->conf_is_former;
+}
+
 /* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
 static bool start_fds(struct service *sv)
 {
@@ -179,8 +255,12 @@ static bool start_fds(struct service *sv)
 
     if (error)
         return fail(sv, "sockets passed by the service manager", error);
-    /* those passed are listeners, which the limits promise */
+    find_former(sv);
+    /* those are listeners and sessions, which the limits promise */
     sv->available = fds_available() + (unsigned)sv->passed.count;
+    if (sv->former.forget == reexec_forget)
+        sv->available += sv->former.in.snapshot.listener_count +
+                         (uint64_t)SESSION_FDS * sv->former.in.snapshot.session_count;
     return true;
 }
 
@@ -228,21 +308,50 @@ static bool start_worker(struct service *sv)
 
 static void on_reloaded(void *arg)
 {
-    (void)arg;
+    struct service *sv = arg;
+
+    store_listeners(&sv->store);
 }
 
-/* Every listener is tried, so that every error is told at once. */
+/* What it had been doing goes on, under its own config until ours is applied. */
+static void take_over(struct service *sv)
+{
+    struct inherited_from *f = &sv->former;
+    struct inherited taken;
+
+    if (f->forget) {
+        f->problem = handover_restore(&sv->set, &f->in, &taken);
+        if (!f->problem)
+            log_fields(sv->log, LEVEL_INFO, "taken over",
+                       (struct log_field[]){LOG_NUMBER("sessions", taken.sessions),
+                                            LOG_NUMBER("listeners", taken.listeners),
+                                            LOG_NUMBER("lost", taken.lost),
+                                            LOG_TEXT("from", f->in.snapshot.program)},
+                       4);
+        f->forget(&f->in);
+        f->forget = NULL;
+    }
+    if (f->problem)
+        log_fields(sv->log, LEVEL_ERROR, "what was handed over is lost",
+                   (struct log_field[]){LOG_TEXT("error", f->problem)}, 1);
+}
+
+/* Every listener is tried, so that every error is told at once. Where rules are at work already,
+ * one that can't change is no reason to end them. */
 static bool open_rules(struct service *sv)
 {
-    struct ruleset_changes changes;
+    struct ruleset_changes changes = {0};
+    bool is_first;
     int error;
 
     ruleset_init(&sv->set, &sv->worker);
+    take_over(sv);
+    is_first = sv->set.conf == NULL;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
     passed_free(&sv->passed, sv->log);
     if (error)
         return fail(sv, "rules", error);
-    return changes.failed == 0;
+    return !is_first || changes.failed == 0;
 }
 
 static bool drop_privileges(struct service *sv)
@@ -269,7 +378,17 @@ static bool start_serving(struct service *sv)
 {
     status_start(&sv->status, &sv->set);
     reload_init(&sv->reload, &sv->set, &sv->status, on_reloaded, sv);
+    store_init(&sv->store, &sv->set);
+    restart_init(&sv->restart, &sv->set, &sv->store, on_decided, sv);
+    if (reexec_init(&sv->reexec, &sv->set, sv->argv))
+        return fail(sv, "upgrade", ENOMEM);
+    store_taken(&sv->store);
+    store_listeners(&sv->store);
     status_ready(&sv->status);
+    if (sv->conf_is_former) {
+        log_message(sv->log, LEVEL_ERROR, "the config has errors: the former rules go on");
+        status_reloaded(&sv->status, "the config has errors, the former rules go on");
+    }
     log_fields(sv->log, LEVEL_INFO, "listening",
                (struct log_field[]){LOG_NUMBER("rules", sv->set.count),
                                     LOG_NUMBER("listeners", sv->set.listeners),
@@ -283,10 +402,17 @@ static bool start_serving(struct service *sv)
 
 static void tear_down(struct service *sv)
 {
+    if (sv->former.forget) { /* it has not come to taking it over */
+        handover_refuse(&sv->former.in);
+        sv->former.forget(&sv->former.in);
+    }
     ruleset_close(&sv->set);
     end_sessions(sv);
     if (sv->loop) {
         reload_cancel(&sv->reload);
+        restart_cancel(&sv->restart);
+        reexec_stop(&sv->reexec);
+        store_stop(&sv->store);
         if (sv->status.set)
             status_stop(&sv->status);
         loop_timer_stop(sv->loop, &sv->drain);
@@ -296,18 +422,25 @@ static void tear_down(struct service *sv)
         worker_fini(&sv->worker);
     passed_free(&sv->passed, sv->log);
     ruleset_free(&sv->set);
+    conf_unref(sv->conf);
     loop_free(sv->loop); /* and the sessions ended above, the last to hold their rules */
     log_free(sv->log);
 }
 
-int service_run(struct conf *conf)
+int service_run(struct conf *conf, char **argv)
 {
-    struct service sv = {.conf = conf, .log = log_new()};
+    struct service sv = {.conf = conf, .argv = argv, .log = log_new()};
     bool ok;
 
     list_init(&sv.worker.sessions);
-    ok = start_fds(&sv) && start_log(&sv) && start_loop(&sv) && start_worker(&sv) &&
-         open_rules(&sv) && drop_privileges(&sv) && start_serving(&sv);
+    if (!start_fds(&sv))
+        return EXIT_FAILURE;
+    if (!has_conf(&sv)) {
+        tear_down(&sv);
+        return EX_CONFIG;
+    }
+    ok = start_log(&sv) && start_loop(&sv) && start_worker(&sv) && open_rules(&sv) &&
+         drop_privileges(&sv) && start_serving(&sv);
     if (ok) {
         int error = loop_run(sv.loop);
 

@@ -5,8 +5,10 @@
 
 #include "conf/conf.h"
 
-/* Run `conf` until a signal ends it. Returns the exit status of the process; why it is not 0 has
- * been logged. */
-int service_run(struct conf *conf);
+/* Run `conf`, whose reference is taken over, until a signal ends it; `argv` is the process's. NULL:
+ * the config has errors, which have been told; then only what a former process has handed over is
+ * gone on with, if anything. Returns the exit status of the process; why it is not 0 has been
+ * logged. */
+int service_run(struct conf *conf, char **argv);
 
 #endif

@@ -295,8 +295,6 @@ static void code_session(struct coder *c, struct snap_session *s)
         code_relay(c, s);
     else if (s->stage == SNAP_DIAL)
         code_dial(c, &s->dial);
-    else
-        malformed(c);
 }
 
 static void code_all(struct coder *c, struct snapshot *s)

@@ -22,6 +22,9 @@
 
 #define SNAPSHOT_VERSION 1
 
+/* A block over this size is none. */
+#define SNAPSHOT_SIZE_MOST ((size_t)UINT32_MAX)
+
 /* The longest time span, and the latest time: sums of some can't overflow an int64_t. */
 #define SNAP_MS_MAX ((uint64_t)INT64_MAX / 4)
 

@@ -46,6 +46,16 @@ enum admit admit_take(struct listener *l)
     return ADMIT_YES;
 }
 
+bool admit_adopt(struct rule *rule, struct listener *l)
+{
+    if (!book_session(rule->worker))
+        return false;
+    atomic_fetch_add(&rule->live, 1);
+    if (l)
+        atomic_fetch_add(&l->live, 1);
+    return true;
+}
+
 bool admit_has_room(const struct listener *l)
 {
     return atomic_load(&l->rule->live) < l->rule->conf->options.max_connections &&

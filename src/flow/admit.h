@@ -24,6 +24,10 @@ enum admit {
  * moment. */
 enum admit admit_take(struct listener *l);
 
+/* Take a place for a session that is here already, whatever the limits say; `l` may be NULL. False:
+ * there are no descriptors. */
+bool admit_adopt(struct rule *rule, struct listener *l);
+
 /* Is there a place on both? It may be gone a moment later. */
 bool admit_has_room(const struct listener *l);
 

@@ -213,6 +213,42 @@ struct verdict dial_enter(struct session *s)
     return resolved(s, &s->conf->rule->upstream, 1, NULL);
 }
 
+struct dial_state dial_state(const struct session *s)
+{
+    const struct dial *d = s->dial;
+
+    return (struct dial_state){.addrs = d->addrs,
+                               .count = d->count,
+                               .next = d->next,
+                               .attempt_ms = d->attempt > 0 ? left(s, d->attempt) : 0,
+                               .last = d->last,
+                               .error = d->error};
+}
+
+struct verdict dial_resume(struct session *s, const struct dial_state *state)
+{
+    struct dial *d;
+    int error;
+
+    if (state->count == 0)
+        return dial_enter(s);
+    d = s->dial = calloc(1, sizeof(*d));
+    if (!d || set_addresses(s, state->addrs, state->count))
+        return failed(s, END_ERROR, ENOMEM);
+    d->session = s;
+    d->deadline = s->started + session_options(s)->connect_timeout;
+    d->attempt = loop_now(s->worker->loop) + state->attempt_ms;
+    d->next = state->next;
+    note_failure(s, state->error);
+    d->last = state->last;
+    if (s->fd[UPSTREAM] < 0)
+        return try_next(s);
+    error = session_watch(s, UPSTREAM, LOOP_WRITE);
+    if (error == 0)
+        error = wait_for(s, left(s, d->attempt));
+    return error ? failed(s, END_ERROR, -error) : VERDICT_WAIT;
+}
+
 struct verdict dial_event(struct session *s, enum side side, unsigned events)
 {
     int error = sock_error(s->fd[side]);

@@ -14,4 +14,19 @@ struct verdict dial_event(struct session *s, enum side side, unsigned events);
 struct verdict dial_timer(struct session *s);
 void dial_leave(struct session *s);
 
+/* How far it has come. */
+struct dial_state {
+    const struct addr *addrs; /* of the session, or of the caller; NULL: no answer yet */
+    size_t count;
+    size_t next;        /* the address to try after the current one */
+    int64_t attempt_ms; /* left for the address being tried */
+    enum end last;      /* what the last attempt came to */
+    int error;          /* the errno of that */
+};
+
+struct dial_state dial_state(const struct session *s);
+
+/* Go on from there: in place of dial_enter(). */
+struct verdict dial_resume(struct session *s, const struct dial_state *state);
+
 #endif

@@ -38,6 +38,7 @@ struct listener {
     atomic_uint live;               /* sessions that came in here */
     int fd;                         /* -1 when CLOSED */
     sa_family_t family;             /* of the socket */
+    unsigned number;                /* for whoever numbers them all to find them again */
     unsigned rest_ms;               /* how long the last rest was; 0 after a good accept */
     bool owns_file;                 /* it made the socket file, and will remove it ... */
     struct sock_file_id file;       /* ... if it is still this one */

@@ -4,6 +4,7 @@
 #include "flow/move.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "flow/worker.h"
@@ -30,6 +31,28 @@ void move_drop(struct session *s, enum side from)
     if (f->pipe)
         pipe_give(&s->worker->pipes, f->pipe);
     f->pipe = NULL;
+}
+
+int move_keep(struct session *s, enum side from)
+{
+    struct flow *f = &s->flow[from];
+    uint8_t *bytes;
+    size_t size;
+    int error;
+
+    if (!f->pipe)
+        return 0;
+    size = f->pipe->held;
+    bytes = malloc(size + 1);
+    if (!bytes)
+        return -ENOMEM;
+    error = pipe_read(f->pipe, bytes);
+    if (error == 0)
+        error = buf_fill(&f->kept, bytes, size);
+    free(bytes);
+    pipe_give(&s->worker->pipes, f->pipe);
+    f->pipe = NULL;
+    return error;
 }
 
 static bool would_block(int error)

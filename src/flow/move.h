@@ -28,6 +28,10 @@ enum move move_bytes(struct session *s, enum side from, bool may_read, int *erro
 /* Bytes read from `from` and not sent on yet. */
 size_t move_held(const struct session *s, enum side from);
 
+/* Have them all in memory and none in a pipe. Returns 0, or a negative errno: then those of a pipe
+ * are lost, unless move_held() is as it was. */
+int move_keep(struct session *s, enum side from);
+
 /* Forget them. */
 void move_drop(struct session *s, enum side from);
 

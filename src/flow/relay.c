@@ -257,6 +257,16 @@ struct verdict relay_enter(struct session *s)
     return watch_both(s);
 }
 
+struct verdict relay_resume(struct session *s)
+{
+    s->unsent = UINT32_MAX;
+    if (arm(s)) {
+        s->error = ENOMEM;
+        return reset_both(s, END_ERROR);
+    }
+    return watch_both(s);
+}
+
 struct verdict relay_event(struct session *s, enum side side, unsigned events)
 {
     struct half before = s->half;

@@ -15,6 +15,9 @@ struct verdict relay_event(struct session *s, enum side side, unsigned events);
 struct verdict relay_timer(struct session *s);
 void relay_leave(struct session *s);
 
+/* Go on where another process has stopped: in place of relay_enter(). */
+struct verdict relay_resume(struct session *s);
+
 /* Has `side` got the whole of the other side's stream, its FIN included? */
 bool relay_is_whole(const struct session *s, enum side side);
 

@@ -23,6 +23,7 @@ struct rule {
     bool running; /* in the config at work; else it lives for its last sessions */
     unsigned refs;
     atomic_uint live;    /* sessions over all its addresses */
+    unsigned number;     /* for whoever numbers them all to find them again */
     struct list waiting; /* listeners that rest until a place is free (on_limit = "wait") */
     struct account account;
     struct refusals refusals;

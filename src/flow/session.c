@@ -122,11 +122,50 @@ void session_end_now(struct session *s, enum end end)
     end_session(s, relaying && relay_is_flushing(s) ? (enum end)s->half_end : end);
 }
 
+void session_abandon(struct session *s)
+{
+    struct worker *w = s->worker;
+
+    s->ended = true;
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        loop_unwatch(w->loop, &s->watch[side]);
+        if (s->fd[side] >= 0)
+            close(s->fd[side]);
+        s->fd[side] = -1;
+    }
+    stages[s->stage].leave(s);
+    loop_timer_stop(w->loop, &s->timer);
+    list_remove(&s->link);
+    w->live--;
+    admit_release(s->rule, s->listener);
+    loop_defer(w->loop, &s->free, free_session);
+}
+
+static struct session *new_session(struct rule *rule, struct listener *l,
+                                   const struct conf_listen *conf)
+{
+    struct worker *w = rule->worker;
+    struct session *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->worker = w;
+    s->rule = rule_ref(rule);
+    s->listener = l;
+    s->conf = conf;
+    conf_ref(conf->rule->conf);
+    s->watch[CLIENT] = s->watch[UPSTREAM] = WATCH_NONE;
+    s->fd[CLIENT] = s->fd[UPSTREAM] = -1;
+    s->started = s->active = loop_now(w->loop);
+    list_append(&w->sessions, &s->link);
+    w->live++;
+    return s;
+}
+
 void session_begin(struct listener *l, int fd, const struct addr *client)
 {
     struct rule *rule = l->rule;
-    struct worker *w = rule->worker;
-    struct session *s = calloc(1, sizeof(*s));
+    struct session *s = new_session(rule, l, l->conf);
 
     if (!s) {
         sock_reset(fd);
@@ -134,20 +173,26 @@ void session_begin(struct listener *l, int fd, const struct addr *client)
         account_refused(rule, client, END_ERROR, "no memory for a session");
         return;
     }
-    s->worker = w;
-    s->rule = rule_ref(rule);
-    s->listener = l;
-    s->conf = l->conf;
-    conf_ref(l->conf->rule->conf);
-    s->watch[CLIENT] = s->watch[UPSTREAM] = WATCH_NONE;
     s->fd[CLIENT] = fd;
-    s->fd[UPSTREAM] = -1;
     s->client = *client;
-    s->id = w->next_id++;
-    s->started = s->active = loop_now(w->loop);
-    list_append(&w->sessions, &s->link);
-    w->live++;
-    worker_changed(w);
-    s->stage = STAGE_DIAL;
+    s->id = rule->worker->next_id++;
+    worker_changed(rule->worker);
     session_step(s, dial_enter(s));
+}
+
+struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf)
+{
+    struct session *s;
+
+    if (!admit_adopt(rule, l))
+        return NULL;
+    s = new_session(rule, l, conf);
+    if (!s)
+        admit_release(rule, l);
+    return s;
+}
+
+void session_resume(struct session *s, const struct dial_state *dial)
+{
+    session_step(s, s->stage == STAGE_DIAL ? dial_resume(s, dial) : relay_resume(s));
 }

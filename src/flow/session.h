@@ -26,6 +26,7 @@
 #include "os/pipe.h"
 
 struct dial;
+struct dial_state;
 
 enum stage { STAGE_DIAL, STAGE_RELAY };
 
@@ -89,6 +90,21 @@ static inline const struct conf_options *session_options(const struct session *s
  * when there is no memory for it: then the client is reset and accounted for.
  */
 void session_begin(struct listener *l, int fd, const struct addr *client);
+
+/*
+ * A session that another process has begun: a place is taken, whatever the limits, which may have
+ * been lowered meanwhile. `l` may be NULL. The caller sets all that it knows of it, the descriptors
+ * first (they are the session's from then on), and then lets it go on. NULL when there is no memory
+ * or no descriptor left for it.
+ */
+struct session *session_adopt(struct rule *rule, struct listener *l,
+                              const struct conf_listen *conf);
+
+/* Let it go on, in the stage that is set; `dial` says how far that has come in DIAL. */
+void session_resume(struct session *s, const struct dial_state *dial);
+
+/* Forget it without a word to either side: another process goes on with it. */
+void session_abandon(struct session *s);
 
 /*
  * For the stages: watch the descriptor of `side` for `events`, or change for what; set the

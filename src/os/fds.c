@@ -4,9 +4,11 @@
 #include "os/fds.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -54,6 +56,38 @@ uint64_t fds_available(void)
     uint64_t taken = (uint64_t)count_open() + FDS_RESERVE;
 
     return limit > taken ? limit - taken : 0;
+}
+
+int fds_list(int **out)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    int count = 0, room = 0;
+
+    *out = NULL;
+    if (!dir)
+        return -errno;
+    while ((entry = readdir(dir))) {
+        int fd = atoi(entry->d_name);
+
+        if (entry->d_name[0] == '.' || fd == dirfd(dir))
+            continue;
+        if (count == room) {
+            int *grown = realloc(*out, (size_t)(room + 64) * sizeof(**out));
+
+            if (!grown) {
+                free(*out);
+                *out = NULL;
+                count = -ENOMEM;
+                break;
+            }
+            *out = grown;
+            room += 64;
+        }
+        (*out)[count++] = fd;
+    }
+    closedir(dir);
+    return count;
 }
 
 void fds_budget(struct fds *fds, uint64_t room)

@@ -30,6 +30,10 @@ void fds_open_standard(void);
  */
 uint64_t fds_available(void);
 
+/* The descriptors that are open now, without the one that it takes to look: sets *out to an array
+ * that the caller frees and returns their number, or a negative errno (there is no /proc). */
+int fds_list(int **out);
+
 /* A budget of `room` descriptors. */
 void fds_budget(struct fds *fds, uint64_t room);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -118,6 +119,23 @@ ssize_t pipe_fill(struct pipe *p, int from)
         return -errno;
     p->held = (size_t)n;
     return n;
+}
+
+int pipe_read(struct pipe *p, void *bytes)
+{
+    uint8_t *to = bytes;
+
+    while (p->held > 0) {
+        ssize_t n = read(p->out, to, p->held);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        to += n;
+        p->held -= (size_t)n;
+    }
+    return 0;
 }
 
 ssize_t pipe_drain(struct pipe *p, int to)

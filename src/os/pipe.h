@@ -50,6 +50,9 @@ void pipe_give(struct pipe_pool *pool, struct pipe *p);
  * negative errno (-EAGAIN: nothing there). The pipe must be empty. */
 ssize_t pipe_fill(struct pipe *p, int from);
 
+/* Read all that it holds into `bytes`. Returns 0 or a negative errno. */
+int pipe_read(struct pipe *p, void *bytes);
+
 /* splice(2) from the pipe to a socket. Returns bytes or a negative errno (-EAGAIN: no room). */
 ssize_t pipe_drain(struct pipe *p, int to);
 

@@ -47,6 +47,13 @@ ssize_t pipe_fill(struct pipe *p, int from)
     return -ENOSYS;
 }
 
+int pipe_read(struct pipe *p, void *bytes)
+{
+    (void)p;
+    (void)bytes;
+    return -ENOSYS;
+}
+
 ssize_t pipe_drain(struct pipe *p, int to)
 {
     (void)p;

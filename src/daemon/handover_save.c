@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/handover.h"
+#include "flow/dial.h"
+#include "flow/listener.h"
+#include "flow/move.h"
+#include "flow/session.h"
+#include "os/sock.h"
+
+/* A config that something alive refers to, and which of its rules. */
+struct used_conf {
+    struct conf *conf;
+    bool *used; /* conf->rule_count of them */
+};
+
+struct saving {
+    struct ruleset *set;
+    struct handover *h;
+    struct snapshot snap;
+    struct used_conf *confs;
+    size_t conf_room;
+};
+
+/* --- configs --------------------------------------------------------------------------------- */
+
+static int add_conf(struct saving *sv, struct conf *conf)
+{
+    struct used_conf *c;
+
+    if (sv->snap.conf_count == sv->conf_room) {
+        size_t room = sv->conf_room ? 2 * sv->conf_room : 8;
+        struct used_conf *grown = realloc(sv->confs, room * sizeof(*grown));
+
+        if (!grown)
+            return -ENOMEM;
+        sv->confs = grown;
+        sv->conf_room = room;
+    }
+    c = &sv->confs[sv->snap.conf_count];
+    *c = (struct used_conf){.conf = conf, .used = calloc(conf->rule_count, sizeof(bool))};
+    if (!c->used)
+        return -ENOMEM;
+    sv->snap.conf_count++;
+    return 0;
+}
+
+/* Its index. There are few: the last ones are asked for most. */
+static int find_conf(struct saving *sv, struct conf *conf, uint32_t *index)
+{
+    for (uint32_t i = sv->snap.conf_count; i > 0; i--) {
+        if (sv->confs[i - 1].conf == conf) {
+            *index = i - 1;
+            return 0;
+        }
+    }
+    *index = sv->snap.conf_count;
+    return add_conf(sv, conf);
+}
+
+static int use_rule(struct saving *sv, const struct conf_rule *rule, uint32_t *index)
+{
+    int error = find_conf(sv, rule->conf, index);
+
+    if (error == 0)
+        sv->confs[*index].used[rule - rule->conf->rules] = true;
+    return error;
+}
+
+/* A config needs a rule to be one. */
+static int write_conf(const struct used_conf *c, struct snap_conf *out)
+{
+    const struct conf_rule **rules = calloc(c->conf->rule_count, sizeof(*rules));
+    size_t count = 0, size = 0;
+    char *text = NULL;
+    FILE *f;
+
+    if (!rules)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->conf->rule_count; i++) {
+        if (c->used[i])
+            rules[count++] = &c->conf->rules[i];
+    }
+    if (count == 0)
+        rules[count++] = &c->conf->rules[0];
+    f = open_memstream(&text, &size);
+    if (f)
+        conf_dump_rules(c->conf, rules, count, f);
+    free(rules);
+    if (!f || fclose(f)) {
+        free(text);
+        return -ENOMEM;
+    }
+    *out = (struct snap_conf){.path = c->conf->path, .text = text, .length = size};
+    return 0;
+}
+
+static int save_confs(struct saving *sv)
+{
+    int error = 0;
+
+    sv->snap.confs = calloc(sv->snap.conf_count, sizeof(*sv->snap.confs));
+    if (!sv->snap.confs)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < sv->snap.conf_count && error == 0; i++)
+        error = write_conf(&sv->confs[i], &sv->snap.confs[i]);
+    return error;
+}
+
+/* --- rules and listeners --------------------------------------------------------------------- */
+
+static int save_ended(const struct account *a, struct snap_rule *out)
+{
+    out->ended = calloc(ENDS, sizeof(*out->ended));
+    if (!out->ended)
+        return -ENOMEM;
+    for (enum end end = 0; end < ENDS; end++) {
+        uint64_t count = atomic_load(&a->ended[end]);
+
+        if (count > 0)
+            out->ended[out->ended_count++] = (struct snap_ended){end_word(end), count};
+    }
+    return 0;
+}
+
+static int save_rule(struct saving *sv, struct rule *rule)
+{
+    struct snap_rule *out = &sv->snap.rules[sv->snap.rule_count];
+    int error;
+
+    rule->number = sv->snap.rule_count++;
+    *out = (struct snap_rule){.name = rule->conf->name,
+                              .running = rule->running,
+                              .bytes_in = atomic_load(&rule->account.bytes_in),
+                              .bytes_out = atomic_load(&rule->account.bytes_out)};
+    error = use_rule(sv, rule->conf, &out->conf);
+    return error ? error : save_ended(&rule->account, out);
+}
+
+static int save_fd(int fd, struct snap_fd *out, int *fds, size_t *count)
+{
+    int error;
+
+    *out = (struct snap_fd){.number = -1};
+    if (fd < 0)
+        return 0;
+    error = sock_id(fd, &out->ino);
+    if (error)
+        return error;
+    out->number = fd;
+    fds[(*count)++] = fd;
+    return 0;
+}
+
+static int save_listener(struct saving *sv, struct listener *l)
+{
+    struct snap_listener *out = &sv->snap.listeners[sv->snap.listener_count];
+
+    l->number = sv->snap.listener_count++;
+    *out = (struct snap_listener){.rule = l->rule->number,
+                                  .text = l->conf->text,
+                                  .owns_file = l->owns_file,
+                                  .file_dev = l->file.dev,
+                                  .file_ino = l->file.ino};
+    return save_fd(l->fd, &out->fd, sv->h->listeners, &sv->h->listener_count);
+}
+
+/* Those at work in the order of the config, then those that live for their sessions. */
+static int save_rules(struct saving *sv)
+{
+    size_t count = 0;
+    int error = 0;
+
+    list_for_each (link, next, &sv->set->worker->rules)
+        count++;
+    sv->snap.rules = calloc(count, sizeof(*sv->snap.rules));
+    sv->snap.listeners = calloc(sv->set->listeners + 1, sizeof(*sv->snap.listeners));
+    sv->h->listeners = calloc(sv->set->listeners + 1, sizeof(int));
+    if (!sv->snap.rules || !sv->snap.listeners || !sv->h->listeners)
+        return -ENOMEM;
+    for (size_t i = 0; i < sv->set->count && error == 0; i++) {
+        error = save_rule(sv, sv->set->rules[i]);
+        list_for_each (link, next, &sv->set->rules[i]->listeners) {
+            if (error == 0)
+                error = save_listener(sv, container_of(link, struct listener, link));
+        }
+    }
+    list_for_each (link, next, &sv->set->worker->rules) {
+        struct rule *rule = container_of(link, struct rule, link);
+
+        if (!rule->running && error == 0)
+            error = save_rule(sv, rule);
+    }
+    return error;
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+static uint64_t since(const struct saving *sv, int64_t then)
+{
+    int64_t ms = (int64_t)sv->snap.taken_ms - then;
+
+    return ms > 0 ? (uint64_t)ms : 0;
+}
+
+static void save_dial(const struct session *s, struct snap_dial *out)
+{
+    struct dial_state d = dial_state(s);
+
+    *out = (struct snap_dial){.addrs = (struct addr *)d.addrs,
+                              .addr_count = (uint32_t)d.count,
+                              .next = (uint32_t)d.next,
+                              .attempt_ms = d.attempt_ms > 0 ? (uint64_t)d.attempt_ms : 0,
+                              .last_end = end_word(d.last),
+                              .error = d.error};
+}
+
+static int save_relay(struct session *s, struct snap_session *out)
+{
+    out->half = s->half;
+    out->half_end = end_word((enum end)s->half_end);
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        const struct flow *f = &s->flow[side];
+        int error = move_keep(s, side);
+
+        if (error)
+            return error;
+        out->flow[side] =
+            (struct snap_flow){.bytes = f->bytes,
+                               .splicing = f->splicing,
+                               .kept = buf_size(&f->kept) > 0 ? buf_bytes(&f->kept) : NULL,
+                               .kept_size = (uint32_t)buf_size(&f->kept)};
+    }
+    return 0;
+}
+
+static int save_session(struct saving *sv, struct session *s)
+{
+    struct snap_session *out = &sv->snap.sessions[sv->snap.session_count++];
+    int error;
+
+    *out = (struct snap_session){
+        .id = s->id,
+        .rule = s->rule->number,
+        .listener = s->listener ? s->listener->number : SNAP_NONE,
+        .listen = s->conf->text,
+        .stage = s->stage == STAGE_DIAL ? SNAP_DIAL : SNAP_RELAY,
+        .client = s->client,
+        .upstream = s->upstream,
+        .age_ms = since(sv, s->started),
+        .quiet_ms = since(sv, s->active),
+        .drain_ms = UINT64_MAX,
+        .connect_ms = s->connect_ms,
+        .error = s->error,
+        .reset = {s->reset[CLIENT], s->reset[UPSTREAM]},
+        .keepalive = s->keepalive,
+        .half_end = "",
+        .dial = {.last_end = ""},
+    };
+    if (s->drain_at != 0)
+        out->drain_ms = s->drain_at > (int64_t)sv->snap.taken_ms
+                            ? (uint64_t)s->drain_at - sv->snap.taken_ms
+                            : 0;
+    error = use_rule(sv, s->conf->rule, &out->conf);
+    for (enum side side = CLIENT; side <= UPSTREAM && error == 0; side++)
+        error = save_fd(s->fd[side], &out->fd[side], sv->h->sessions, &sv->h->session_count);
+    if (error)
+        return error;
+    if (s->stage == STAGE_RELAY)
+        return save_relay(s, out);
+    save_dial(s, &out->dial);
+    return 0;
+}
+
+static int save_sessions(struct saving *sv)
+{
+    const struct worker *w = sv->set->worker;
+    int error = 0;
+
+    sv->snap.sessions = calloc(w->live + 1, sizeof(*sv->snap.sessions));
+    sv->h->sessions = calloc(w->live + 1, 2 * sizeof(int));
+    if (!sv->snap.sessions || !sv->h->sessions)
+        return -ENOMEM;
+    list_for_each (link, next, &w->sessions) {
+        if (error == 0)
+            error = save_session(sv, container_of(link, struct session, link));
+    }
+    return error;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static int save_all(struct saving *sv)
+{
+    int error = find_conf(sv, sv->set->conf, &sv->snap.current);
+
+    if (error == 0)
+        error = save_rules(sv);
+    if (error == 0)
+        error = save_sessions(sv);
+    if (error == 0)
+        error = save_confs(sv);
+    if (error == 0)
+        error = snapshot_write(&sv->snap, &sv->h->bytes, &sv->h->size);
+    return error;
+}
+
+static void free_saving(struct saving *sv)
+{
+    for (uint32_t i = 0; i < sv->snap.conf_count; i++) {
+        free(sv->confs[i].used);
+        if (sv->snap.confs)
+            free((char *)sv->snap.confs[i].text);
+    }
+    for (uint32_t i = 0; i < sv->snap.rule_count; i++)
+        free(sv->snap.rules[i].ended);
+    free(sv->confs);
+    free(sv->snap.confs);
+    free(sv->snap.rules);
+    free(sv->snap.listeners);
+    free(sv->snap.sessions);
+}
+
+int handover_save(struct ruleset *set, struct handover *h)
+{
+    const struct worker *w = set->worker;
+    struct saving sv = {.set = set,
+                        .h = h,
+                        .snap = {.program = PACKAGE_VERSION,
+                                 .taken_ms = (uint64_t)clock_monotonic_ms(),
+                                 .next_id = w->next_id,
+                                 .served = w->served,
+                                 .refused = w->refused}};
+    int error;
+
+    *h = (struct handover){0};
+    error = save_all(&sv);
+    free_saving(&sv);
+    if (error)
+        handover_free(h);
+    return error;
+}
+
+void handover_free(struct handover *h)
+{
+    free(h->bytes);
+    free(h->listeners);
+    free(h->sessions);
+    *h = (struct handover){0};
+}
+
+void handover_abandon(struct ruleset *set)
+{
+    list_for_each (link, next, &set->worker->sessions)
+        session_abandon(container_of(link, struct session, link));
+    for (size_t i = 0; i < set->count; i++) {
+        list_for_each (link, next, &set->rules[i]->listeners)
+            listener_abandon(container_of(link, struct listener, link));
+    }
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/reexec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/reexec_env.h"
+#include "os/memfile.h"
+#include "os/sock.h"
+
+static struct log *log_of(const struct reexec *r)
+{
+    return r->set->worker->log;
+}
+
+/* The one at our path by now may be another than the one that runs. */
+static char *own_path(void)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (n <= 0)
+        return NULL;
+    path[n] = '\0';
+    return strdup(path);
+}
+
+int reexec_init(struct reexec *r, struct ruleset *set, char **argv)
+{
+    *r = (struct reexec){.set = set, .argv = argv, .watch = WATCH_NONE};
+    r->program = own_path();
+    return 0;
+}
+
+static void not_handed_over(const struct reexec *r, const char *why)
+{
+    log_fields(log_of(r), LEVEL_ERROR, "not handed over",
+               (struct log_field[]){LOG_TEXT("error", why)}, 1);
+}
+
+/* --- taking the step ------------------------------------------------------------------------- */
+
+static int keep_all(const struct handover *h, bool keep)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < h->listener_count && error == 0; i++)
+        error = sock_keep_on_exec(h->listeners[i], keep);
+    for (size_t i = 0; i < h->session_count && error == 0; i++)
+        error = sock_keep_on_exec(h->sessions[i], keep);
+    return error;
+}
+
+/* Returns only when it fails. */
+static int become(const struct reexec *r, const struct handover *h, int snapshot)
+{
+    char number[16];
+    int error = sock_keep_on_exec(snapshot, true);
+
+    if (error == 0)
+        error = keep_all(h, true);
+    if (error)
+        return error;
+    snprintf(number, sizeof(number), "%d", snapshot);
+    if (setenv(REEXEC_VARIABLE, number, 1) < 0)
+        return -errno;
+    execv(r->program, r->argv);
+    error = -errno;
+    unsetenv(REEXEC_VARIABLE);
+    return error;
+}
+
+static void hand_over(struct reexec *r)
+{
+    struct handover h;
+    int error = handover_save(r->set, &h), snapshot = -1;
+
+    if (error == 0)
+        error = snapshot = memfile_new("penstock-snapshot", h.bytes, h.size);
+    if (error >= 0) {
+        log_fields(log_of(r), LEVEL_INFO, "handing over",
+                   (struct log_field[]){LOG_TEXT("to", r->program),
+                                        LOG_NUMBER("sessions", r->set->worker->live),
+                                        LOG_NUMBER("listeners", r->set->listeners)},
+                   3);
+        error = become(r, &h, snapshot);
+    }
+    not_handed_over(r, strerror(-error));
+    keep_all(&h, false);
+    if (snapshot >= 0)
+        close(snapshot);
+    handover_free(&h);
+}
+
+/* --- the new program shows what it can do ---------------------------------------------------- */
+
+/* What it had to say, line by line. */
+static void log_output(const struct reexec *r, char *text)
+{
+    char *rest = text;
+
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        if (line[0])
+            log_message(log_of(r), LEVEL_ERROR, "%s: %s", r->program, line);
+    }
+}
+
+/* NULL: it has found no fault. */
+static const char *verdict(const struct child_end *end, int error, char *text, size_t size)
+{
+    if (error)
+        snprintf(text, size, "how the new program ended is not known: %s", strerror(-error));
+    else if (end->signal)
+        snprintf(text, size, "the new program was killed by signal %d", end->signal);
+    else if (end->status)
+        snprintf(text, size, "the new program ended with status %d at --check", end->status);
+    else
+        return NULL;
+    return text;
+}
+
+static void on_checked(struct watch *w, unsigned events)
+{
+    struct reexec *r = container_of(w, struct reexec, watch);
+    struct child_end end = {0};
+    char text[96];
+    const char *why;
+    int error;
+
+    (void)events;
+    loop_unwatch(r->set->worker->loop, w);
+    error = child_finish(&r->child, &end);
+    why = verdict(&end, error, text, sizeof(text));
+    if (why) {
+        if (end.output)
+            log_output(r, end.output);
+        not_handed_over(r, why);
+    }
+    free(end.output);
+    if (!why)
+        hand_over(r);
+}
+
+void reexec_request(struct reexec *r)
+{
+    char check[] = "--check", config[] = "--config";
+    char *argv[] = {r->program, check, config, (char *)r->set->conf->path, NULL};
+    int error;
+
+    if (r->watch.fd >= 0)
+        return; /* it is being checked */
+    if (!r->program) {
+        not_handed_over(r, "where the program is can't be told (/proc)");
+        return;
+    }
+    error = child_start(&r->child, argv);
+    if (error == 0) {
+        error = loop_watch(r->set->worker->loop, &r->watch, r->child.fd, LOOP_READ, on_checked);
+        if (error)
+            child_kill(&r->child);
+    }
+    if (error)
+        not_handed_over(r, strerror(-error));
+}
+
+void reexec_stop(struct reexec *r)
+{
+    if (!r->set)
+        return;
+    if (r->watch.fd >= 0) {
+        loop_unwatch(r->set->worker->loop, &r->watch);
+        child_kill(&r->child);
+    }
+    free(r->program);
+    r->program = NULL;
+}

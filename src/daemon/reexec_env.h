@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the two programs of an upgrade in place agree on. */
+#ifndef PENSTOCK_DAEMON_REEXEC_ENV_H
+#define PENSTOCK_DAEMON_REEXEC_ENV_H
+
+/* The environment variable with the number of the snapshot's descriptor. */
+#define REEXEC_VARIABLE "PENSTOCK_HANDOVER"
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The new program's side of an upgrade in place. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/reexec.h"
+#include "daemon/reexec_env.h"
+#include "os/fds.h"
+#include "os/memfile.h"
+#include "os/sock.h"
+
+/* A number is as good as the socket behind it. */
+static int take(void *arg, const struct snap_fd *fd)
+{
+    uint64_t ino;
+
+    (void)arg;
+    if (fd->number <= STDERR_FILENO || sock_id(fd->number, &ino) || ino != fd->ino ||
+        sock_keep_on_exec(fd->number, false))
+        return -1;
+    return fd->number;
+}
+
+static bool is_passed(const struct passed *passed, int fd)
+{
+    for (int i = 0; i < passed->count; i++) {
+        if (passed->sockets[i].fd == fd)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing is known of what we were left: whoever is at the other ends must not think it whole. */
+static void reset_all(const struct passed *passed)
+{
+    int *fds, count = fds_list(&fds);
+
+    for (int i = 0; i < count; i++) {
+        uint64_t ino;
+
+        if (fds[i] > STDERR_FILENO && !is_passed(passed, fds[i]) && sock_id(fds[i], &ino) == 0)
+            sock_abort(fds[i]);
+    }
+    if (count >= 0)
+        free(fds);
+}
+
+/* The descriptor named by the environment, which is told no further. */
+static int snapshot_fd(void)
+{
+    const char *text = getenv(REEXEC_VARIABLE);
+    char *end;
+    long fd;
+
+    if (!text)
+        return -ENOENT;
+    errno = 0;
+    fd = strtol(text, &end, 10);
+    if (*end || end == text || errno || fd <= STDERR_FILENO || fd > INT_MAX)
+        fd = -EBADF;
+    unsetenv(REEXEC_VARIABLE);
+    return (int)fd;
+}
+
+void reexec_forget(struct inheritance *in)
+{
+    arena_free(in->arena);
+    *in = (struct inheritance){0};
+}
+
+int reexec_take(struct inheritance *in, const struct passed *passed, const char **why)
+{
+    int fd = snapshot_fd(), error = 0;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+
+    *in = (struct inheritance){.take = take};
+    if (fd == -ENOENT)
+        return fd;
+    *why = "it can't be read";
+    if (fd >= 0 && !is_passed(passed, fd))
+        error = memfile_read(fd, SNAPSHOT_SIZE_MOST, &bytes, &size);
+    else
+        error = -EBADF;
+    if (fd >= 0 && !is_passed(passed, fd))
+        close(fd);
+    if (error == 0) {
+        in->arena = arena_new();
+        *why = in->arena ? snapshot_read(&in->snapshot, bytes, size, in->arena) : "out of memory";
+        error = *why ? -EBADMSG : 0;
+        free(bytes);
+    }
+    if (error) {
+        reexec_forget(in);
+        reset_all(passed);
+    }
+    return error;
+}

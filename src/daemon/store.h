@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What we have in the service manager's descriptor store. Our listening sockets are in there all
+ * the time, so that whoever connects after a crash waits in the backlog for the next process.
+ * Sessions go there with their snapshot when we are about to be restarted. Sockets of a socket unit
+ * do not: the manager has those.
+ */
+#ifndef PENSTOCK_DAEMON_STORE_H
+#define PENSTOCK_DAEMON_STORE_H
+
+#include <stdbool.h>
+
+#include "daemon/handover.h"
+#include "daemon/passed.h"
+#include "daemon/ruleset.h"
+#include "loop/loop.h"
+
+struct store {
+    const struct ruleset *set;
+    struct timer timer; /* set while the manager is to be told again */
+    unsigned steps;     /* that are left to do */
+    int *fds;           /* being stored: listeners, borrowed ... */
+    size_t count, next; /* ... and how far that has come */
+};
+
+/* Take out of `passed` what a former process has stored with a snapshot. Returns 0, or -ENOENT when
+ * there is no snapshot; or another negative errno with *why set: what was stored is reset. */
+int store_take(struct passed *passed, struct inheritance *in, const char **why);
+void store_forget(struct inheritance *in);
+
+void store_init(struct store *st, const struct ruleset *set);
+
+/* What was there of a former process is ours now: the manager may let go of it. */
+void store_taken(struct store *st);
+
+/* The listeners have changed: let the manager keep those that there are. */
+void store_listeners(struct store *st);
+
+/* Give the manager the sessions and the snapshot, and wait until it has them, for some seconds at
+ * most. Returns 0 or a negative errno, and then it has none. */
+int store_handover(struct store *st, const struct handover *h);
+
+/* Tell nothing more. */
+void store_stop(struct store *st);
+
+#endif
