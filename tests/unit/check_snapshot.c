@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * With SNAPSHOT_SAMPLES=DIR in the environment it writes the samples of tests/flow/snapshots anew
- * into DIR, for a new version of the format, and tests nothing.
+ * into DIR, for a new version of the format, and tests nothing. They are good seeds for the fuzzer.
  */
 #include "config.h"
 
@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "snapshot_promises.h"
+#include "snapshot_same.h"
 #include "snapshot_sample.h"
 
 #define HEADER 24
@@ -32,121 +33,6 @@ static void teardown(void)
 
 /* --- every field is carried --------------------------------------------------------------------
  */
-
-static void same_addr(const struct addr *a, const struct addr *b)
-{
-    ck_assert_int_eq(a->family, b->family);
-    ck_assert_uint_eq(a->port, b->port);
-    ck_assert_uint_eq(a->scope, b->scope);
-    if (a->family != AF_UNIX) {
-        ck_assert(addr_equal(a, b));
-        return;
-    }
-    ck_assert_pstr_eq(a->un.path, b->un.path);
-    ck_assert_uint_eq(a->un.peer_pid, b->un.peer_pid);
-    ck_assert_uint_eq(a->un.peer_uid, b->un.peer_uid);
-}
-
-static void same_fd(const struct snap_fd *a, const struct snap_fd *b)
-{
-    ck_assert_uint_eq(a->ino, b->ino);
-    ck_assert_int_eq(a->number, b->number);
-}
-
-static void same_conf(const struct snap_conf *a, const struct snap_conf *b)
-{
-    ck_assert_str_eq(a->path, b->path);
-    ck_assert_str_eq(a->text, b->text);
-    ck_assert_uint_eq(a->length, b->length);
-}
-
-static void same_rule(const struct snap_rule *a, const struct snap_rule *b)
-{
-    ck_assert_str_eq(a->name, b->name);
-    ck_assert_uint_eq(a->conf, b->conf);
-    ck_assert_int_eq(a->running, b->running);
-    ck_assert_uint_eq(a->bytes_in, b->bytes_in);
-    ck_assert_uint_eq(a->bytes_out, b->bytes_out);
-    ck_assert_uint_eq(a->ended_count, b->ended_count);
-    for (uint32_t i = 0; i < a->ended_count; i++) {
-        ck_assert_str_eq(a->ended[i].word, b->ended[i].word);
-        ck_assert_uint_eq(a->ended[i].count, b->ended[i].count);
-    }
-}
-
-static void same_listener(const struct snap_listener *a, const struct snap_listener *b)
-{
-    same_fd(&a->fd, &b->fd);
-    ck_assert_uint_eq(a->rule, b->rule);
-    ck_assert_str_eq(a->text, b->text);
-    ck_assert_int_eq(a->owns_file, b->owns_file);
-    ck_assert_uint_eq(a->file_dev, b->file_dev);
-    ck_assert_uint_eq(a->file_ino, b->file_ino);
-}
-
-static void same_dial(const struct snap_dial *a, const struct snap_dial *b)
-{
-    ck_assert_uint_eq(a->addr_count, b->addr_count);
-    for (uint32_t i = 0; i < a->addr_count; i++)
-        same_addr(&a->addrs[i], &b->addrs[i]);
-    ck_assert_uint_eq(a->next, b->next);
-    ck_assert_uint_eq(a->attempt_ms, b->attempt_ms);
-    ck_assert_str_eq(a->last_end, b->last_end);
-    ck_assert_int_eq(a->error, b->error);
-}
-
-static void same_session(const struct snap_session *a, const struct snap_session *b)
-{
-    ck_assert_uint_eq(a->id, b->id);
-    ck_assert_uint_eq(a->rule, b->rule);
-    ck_assert_uint_eq(a->listener, b->listener);
-    ck_assert_uint_eq(a->conf, b->conf);
-    ck_assert_str_eq(a->listen, b->listen);
-    ck_assert_uint_eq(a->stage, b->stage);
-    same_addr(&a->client, &b->client);
-    same_addr(&a->upstream, &b->upstream);
-    ck_assert_uint_eq(a->age_ms, b->age_ms);
-    ck_assert_uint_eq(a->quiet_ms, b->quiet_ms);
-    ck_assert_uint_eq(a->drain_ms, b->drain_ms);
-    ck_assert_uint_eq(a->connect_ms, b->connect_ms);
-    ck_assert_int_eq(a->error, b->error);
-    ck_assert_int_eq(a->keepalive, b->keepalive);
-    ck_assert_uint_eq(a->half.phase, b->half.phase);
-    ck_assert_str_eq(a->half_end, b->half_end);
-    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
-        same_fd(&a->fd[side], &b->fd[side]);
-        ck_assert_int_eq(a->reset[side], b->reset[side]);
-        ck_assert_uint_eq(a->half.dir[side], b->half.dir[side]);
-        ck_assert_uint_eq(a->flow[side].bytes, b->flow[side].bytes);
-        ck_assert_int_eq(a->flow[side].splicing, b->flow[side].splicing);
-        ck_assert_uint_eq(a->flow[side].kept_size, b->flow[side].kept_size);
-        if (a->flow[side].kept_size > 0)
-            ck_assert_mem_eq(a->flow[side].kept, b->flow[side].kept, a->flow[side].kept_size);
-    }
-    same_dial(&a->dial, &b->dial);
-}
-
-static void same_snapshot(const struct snapshot *a, const struct snapshot *b)
-{
-    ck_assert_str_eq(a->program, b->program);
-    ck_assert_uint_eq(a->taken_ms, b->taken_ms);
-    ck_assert_uint_eq(a->next_id, b->next_id);
-    ck_assert_uint_eq(a->served, b->served);
-    ck_assert_uint_eq(a->refused, b->refused);
-    ck_assert_uint_eq(a->current, b->current);
-    ck_assert_uint_eq(a->conf_count, b->conf_count);
-    ck_assert_uint_eq(a->rule_count, b->rule_count);
-    ck_assert_uint_eq(a->listener_count, b->listener_count);
-    ck_assert_uint_eq(a->session_count, b->session_count);
-    for (uint32_t i = 0; i < a->conf_count; i++)
-        same_conf(&a->confs[i], &b->confs[i]);
-    for (uint32_t i = 0; i < a->rule_count; i++)
-        same_rule(&a->rules[i], &b->rules[i]);
-    for (uint32_t i = 0; i < a->listener_count; i++)
-        same_listener(&a->listeners[i], &b->listeners[i]);
-    for (uint32_t i = 0; i < a->session_count; i++)
-        same_session(&a->sessions[i], &b->sessions[i]);
-}
 
 static void check_round_trip(const struct snapshot *s)
 {
@@ -174,47 +60,76 @@ START_TEST(an_empty_one_comes_back)
 }
 END_TEST
 
-/* The smallest records there can be, many of them and last: none takes more bytes than the reader
+/* As many as there are of the smallest records there can be: none takes fewer bytes than the reader
  * counts with at the least. */
-START_TEST(the_smallest_records_come_back)
-{
-    enum { MANY = 100 };
-    struct snap_session sessions[MANY];
+enum { MANY = 200 };
 
-    sample.rules[0].ended[0].word = "";
-    for (uint64_t i = 0; i < MANY; i++) {
-        sessions[i] = sample.sessions[i % 2 == 0 ? 0 : 2];
-        sessions[i].id = i;
-        sessions[i].listen = "";
-        sessions[i].fd[CLIENT].ino = 10000 + 2 * i;
-        sessions[i].fd[UPSTREAM].ino = i % 2 == 0 ? 0 : 10001 + 2 * i;
-        sessions[i].client = sessions[i].upstream = (struct addr){0};
-        sessions[i].flow[CLIENT] = sessions[i].flow[UPSTREAM] = (struct snap_flow){0};
-    }
-    sample.snapshot.next_id = MANY;
-    sample.snapshot.sessions = sessions;
-    for (uint32_t stride = 1; stride <= 2; stride++) {
-        for (uint32_t i = 0; stride == 2 && i < MANY / 2; i++) {
-            sessions[i] = sessions[2 * i]; /* those in SNAP_DIAL only */
+START_TEST(the_smallest_sessions_come_back)
+{
+    static struct snap_session sessions[MANY];
+
+    for (int kind = 0; kind < 2; kind++) {
+        for (uint32_t i = 0; i < MANY; i++) {
+            sessions[i] = sample.sessions[kind == 0 ? 0 : 2]; /* in SNAP_DIAL, in SNAP_RELAY */
+            sessions[i].id = i;
+            sessions[i].listen = "";
+            sessions[i].fd[CLIENT].ino = 10000 + i;
+            sessions[i].fd[UPSTREAM].ino = kind == 0 ? 0 : 20000 + i;
+            sessions[i].client = sessions[i].upstream = (struct addr){0};
+            sessions[i].flow[CLIENT] = sessions[i].flow[UPSTREAM] = (struct snap_flow){0};
         }
-        sample.snapshot.session_count = MANY / stride;
+        sample.snapshot.next_id = MANY;
+        sample.snapshot.sessions = sessions;
+        sample.snapshot.session_count = MANY;
         check_round_trip(&sample.snapshot);
     }
-    struct addr none[3] = {{0}};
+}
+END_TEST
+
+START_TEST(the_smallest_parts_come_back)
+{
+    static struct addr addrs[MANY];
+    static struct snap_ended ended[MANY];
+
     sample.snapshot.session_count = 1;
-    sessions[0].dial.addrs = none;
-    sessions[0].dial.addr_count = 3;
+    sample.sessions[0].dial.addrs = addrs;
+    sample.sessions[0].dial.addr_count = MANY;
     check_round_trip(&sample.snapshot);
+
+    for (uint32_t i = 0; i < MANY; i++)
+        ended[i].word = "";
     sample.snapshot.session_count = 0;
-    sample.listeners[0].text = sample.listeners[1].text = sample.listeners[2].text = "";
+    sample.snapshot.listener_count = 0;
+    sample.rules[2].ended = ended;
+    sample.rules[2].ended_count = MANY;
+    check_round_trip(&sample.snapshot);
+}
+END_TEST
+
+START_TEST(the_smallest_confs_rules_and_listeners_come_back)
+{
+    static struct snap_conf confs[MANY];
+    static struct snap_rule rules[MANY];
+    static struct snap_listener listeners[MANY];
+    static char names[MANY][2];
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        names[i][0] = (char)(i + 1);
+        confs[i] = (struct snap_conf){"", "", 0};
+        rules[i] = (struct snap_rule){.name = names[i]};
+        listeners[i] = (struct snap_listener){.fd = {i + 1, 0}, .text = ""};
+    }
+    sample.snapshot.session_count = 0;
+    sample.snapshot.listeners = listeners;
+    sample.snapshot.listener_count = MANY;
     check_round_trip(&sample.snapshot);
     sample.snapshot.listener_count = 0;
-    sample.rules[0] = (struct snap_rule){.name = "a"};
-    sample.rules[1] = (struct snap_rule){.name = "b"};
-    sample.rules[2] = (struct snap_rule){.name = "c"};
+    sample.snapshot.rules = rules;
+    sample.snapshot.rule_count = MANY;
     check_round_trip(&sample.snapshot);
     sample.snapshot.rule_count = 0;
-    sample.confs[0] = sample.confs[1] = (struct snap_conf){"", "", 0};
+    sample.snapshot.confs = confs;
+    sample.snapshot.conf_count = MANY;
     check_round_trip(&sample.snapshot);
 }
 END_TEST
@@ -476,7 +391,9 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, every_field_comes_back);
     tcase_add_test(tcase, an_empty_one_comes_back);
-    tcase_add_test(tcase, the_smallest_records_come_back);
+    tcase_add_test(tcase, the_smallest_sessions_come_back);
+    tcase_add_test(tcase, the_smallest_parts_come_back);
+    tcase_add_test(tcase, the_smallest_confs_rules_and_listeners_come_back);
     tcase_add_test(tcase, the_same_records_give_the_same_bytes);
     tcase_add_test(tcase, every_truncation_is_refused);
     tcase_add_test(tcase, every_flipped_bit_is_refused);

@@ -103,6 +103,8 @@ START_TEST(addresses_are_bounded)
     REFUSED("a UNIX path is too long", sample.sessions[6].client.un.path = path);
     REFUSED("a UNIX path is too long", sample.sessions[6].upstream.un.path = path);
     REFUSED("a UNIX path is too long", sample.addrs[0] = sample_unix(path, 0, 0));
+    sample.addrs[0].family = AF_NETLINK;
+    ck_assert_pstr_eq(snapshot_check(&sample.snapshot), "an address is of an unknown family");
 
     REFUSED("a session's upstream has too many addresses", {
         sample.sessions[0].dial.addrs = many;
@@ -152,6 +154,7 @@ START_TEST(half_states_are_those_that_can_be)
         }
     }
     ck_assert_uint_eq(accepted, 26); /* all of 3 * 3 * 3 but shut/shut while relaying */
+    REFUSED("a session's stage is unknown", sample.sessions[0].stage = SNAP_RELAY + 1);
     REFUSED("a session has ended already", sample.sessions[2].half.phase = PHASE_CLOSED);
     REFUSED("a session has ended already", sample.sessions[2].half.phase = PHASE_RESET);
     REFUSED("a session's half-close state is unknown", sample.sessions[2].half.phase = 0xff);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -209,15 +210,23 @@ static inline uint8_t *written(const struct snapshot *s, size_t *size)
     return bytes;
 }
 
-/* What is wrong with these bytes, or NULL; and then every promise holds. */
+/* What is wrong with these bytes, or NULL; and then every promise holds, and written again they are
+ * the same. */
 static inline const char *wrong_with(const uint8_t *bytes, size_t size)
 {
     struct arena *memory = arena_new();
     struct snapshot s;
     const char *wrong = snapshot_read(&s, bytes, size, memory);
 
-    if (wrong == NULL)
-        ck_assert_ptr_null(promises_of_snapshot(&s));
+    if (wrong == NULL) {
+        size_t again_size;
+        uint8_t *again = written(&s, &again_size);
+
+        ck_assert_pstr_eq(promises_of_snapshot(&s), NULL);
+        ck_assert_uint_eq(again_size, size);
+        ck_assert_mem_eq(again, bytes, size);
+        free(again);
+    }
     arena_free(memory);
     return wrong;
 }
