@@ -72,11 +72,11 @@ struct systemd_unit {
 };
 
 /*
- * Ask the manager, and wait for the answer at most `timeout_ms`: for a thread that may wait; nothing
- * is shared. Returns 0 and fills *unit, or a negative errno when we are no unit of a manager (-ENXIO)
- * or it can't be asked. The user whose manager it is asks on the manager's own socket, others on the
- * bus; but dbus-daemon turns those away whom it can't find by name, as are with systemd 250 and
- * later the users of DynamicUser= (at once, as -ETIMEDOUT).
+ * Ask the manager, and wait for the answer at most `timeout_ms`: for a thread that may wait;
+ * nothing is shared. Returns 0 and fills *unit, or a negative errno when we are no unit of a
+ * manager (-ENXIO) or it can't be asked. The user whose manager it is asks on the manager's own
+ * socket, others on the bus; but dbus-daemon turns those away whom it can't find by name, as are
+ * with systemd 250 and later the users of DynamicUser= (at once, as -ETIMEDOUT).
  */
 int systemd_ask(struct systemd_unit *unit, int timeout_ms);
 
