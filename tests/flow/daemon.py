@@ -254,14 +254,17 @@ class Daemon:
         return line
 
     def upgrade(self):
-        """SIGUSR2; wait until the new program is at work, and give its line."""
+        """SIGUSR2; wait until the new program is at work, and give its line of what it took."""
         if os.environ.get("PENSTOCK_WRAPPER"):
             raise harness.Skip("a wrapped program can't execute itself anew")
         start = len(self.lines())
         self.signal(signal.SIGUSR2)
         line = self.wait_line(start, "taken over", "not handed over")
         harness.check_equal(line["msg"], "taken over", "outcome of the handover")
-        return line
+        harness.check_equal(line.get("lost"), "0", "sessions lost in the handover")
+        ready = self.wait_line(start, "listening")
+        self.listeners_are(int(ready["listeners"]))
+        return dict(line, rules=ready["rules"])
 
     def upgrade_fails(self, *words):
         """As above, of a handover that must not be."""

@@ -12,6 +12,7 @@ are also told at once, a line each on standard error.
 """
 
 import errno
+import fcntl
 import heapq
 import json
 import os
@@ -21,13 +22,14 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 
 import harness
 from stream import part
 
 HEADER = struct.Struct("!I")
-PATIENCE = harness.DEADLINE  # without a byte or an end, beyond its own pauses
+PATIENCE = harness.DEADLINE  # for a session in which no byte moves and no end comes
 
 
 class Plan:
@@ -47,7 +49,9 @@ class Plan:
             sizes, pauses, longest = (1000, 60000), (8, 20), 0.6
         self.sizes = [rng.randint(*sizes) + (HEADER.size if side == 0 else 0) for side in (0, 1)]
         self.order = rng.choice(("client", "upstream", "both"))
-        self.chunks = [rng.choice((700, 7001, 1 << 16, 1 << 18)) for _ in (0, 1)]
+        chunks = (700, 7001, 1 << 16, 1 << 18)
+        self.chunks = [rng.choice(chunks if size < 200000 else chunks[2:]) for size in self.sizes]
+        self.reads = [max(self.chunks[1 - s], 4096) for s in (0, 1)]
         # After so many bytes: wait so long before the next is sent, or read.
         self.send_pauses = [self.some(rng, pauses, longest, self.sizes[s]) for s in (0, 1)]
         self.read_pauses = [self.some(rng, (0, 1), longest, self.sizes[1 - s]) for s in (0, 1)]
@@ -92,9 +96,15 @@ class End:
         if self.plan:
             where += " of session %d (%s first, sizes %r)" % (self.plan.number, self.plan.order,
                                                               self.plan.sizes)
-        return "%s at %s, sent %d, got %d%s%s" % (where, self.local, self.sent, self.got,
-                                                  ", FIN sent" if self.shut else "",
-                                                  ", FIN seen" if self.fin else "")
+        words = ["%s at %s" % (where, self.local), "sent %d" % self.sent, "got %d" % self.got]
+        if self.socket:
+            unread = fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4))
+            words.append("unread %d" % struct.unpack("i", unread)[0])
+        words += [w for w, is_so in (("FIN sent", self.shut), ("FIN seen", self.fin),
+                                     ("waits to read", self.events & selectors.EVENT_READ),
+                                     ("waits to write", self.events & selectors.EVENT_WRITE))
+                  if is_so]
+        return ", ".join(words)
 
     def may_send(self):
         """How far it may send by now."""
@@ -104,13 +114,18 @@ class End:
             return self.plan.sizes[self.side]
         return self.plan.before_end[self.side]
 
-    def wants(self, now):
+    def end_pauses(self, now):
+        for name in ("send_until", "read_until"):
+            if getattr(self, name) <= now:
+                setattr(self, name, 0.0)
+
+    def wants(self):
         if self.connecting:
             return selectors.EVENT_WRITE
         events = 0
-        if not self.fin and self.read_until <= now:
+        if not self.fin and not self.read_until:
             events |= selectors.EVENT_READ
-        if self.sent < self.may_send() and self.send_until <= now:
+        if self.sent < self.may_send() and not self.send_until:
             events |= selectors.EVENT_WRITE
         return events
 
@@ -118,7 +133,8 @@ class End:
         if self.socket is None:
             return
         now = time.monotonic()
-        events = self.wants(now)
+        self.end_pauses(now)
+        events = self.wants()
         if events != self.events:
             if not self.events:
                 self.load.selector.register(self.socket, events, self)
@@ -127,9 +143,9 @@ class End:
             else:
                 self.load.selector.modify(self.socket, events, self)
             self.events = events
-        for end in (self.send_until, self.read_until):
-            if end > now:
-                self.load.wake(end, self)
+        for until in (self.send_until, self.read_until):
+            if until:
+                self.load.wake(until, self)
 
     def close(self):
         if self.events:
@@ -147,12 +163,11 @@ class End:
             self.local = str(self.socket.getsockname())
         if events & selectors.EVENT_READ:
             self.read()
-        if self.send_until <= time.monotonic():
-            self.write()
+        self.write()
         self.end()
 
     def read(self):
-        size = self.plan.chunks[self.side] if self.plan else HEADER.size - len(self.first_bytes)
+        size = self.plan.reads[self.side] if self.plan else HEADER.size - len(self.first_bytes)
         try:
             data = self.socket.recv(size)
         except BlockingIOError:
@@ -192,7 +207,7 @@ class End:
         return 0.0 if self.load.stopping else until
 
     def write(self):
-        while self.sent < self.may_send() and self.send_until == 0.0:
+        while self.sent < self.may_send() and not self.send_until:
             count = min(self.plan.chunks[self.side], self.may_send() - self.sent)
             try:
                 self.sent += self.socket.send(self.plan.bytes(self.side, self.sent, count))
@@ -299,13 +314,15 @@ class Generator:
             self.wake(time.monotonic() + self.rng.uniform(0, 0.1), None)
 
     def broken(self, end, text):
-        self.fault("%s: %s" % (end, text))
+        others = [e for e in self.ends if e is not end and e.plan and end.plan and
+                  e.plan.number == end.plan.number]
+        self.fault("%s: %s; %s" % (end, text, ", ".join(str(e) for e in others)))
         self.ends.discard(end)
         if end.socket:
             end.close()
         if end.plan:
             self.live.pop(end.plan.number, None)
-            for other in [e for e in self.ends if e.plan and e.plan.number == end.plan.number]:
+            for other in others:
                 self.ends.discard(other)
                 other.close()
 
@@ -338,15 +355,20 @@ class Generator:
                 if not self.stopping and not self.faults:
                     self.open()
             elif what in self.ends:
-                for name in ("send_until", "read_until"):
-                    if getattr(what, name) <= now:
-                        setattr(what, name, 0.0)
+                what.end_pauses(now)
                 self.turn(what, 0)
 
     def look_for_still(self):
+        """Sessions of which neither end has moved for too long."""
         now = time.monotonic()
+        moved = {}
+        for end in self.ends:
+            if end.plan:
+                number = end.plan.number
+                moved[number] = max(moved.get(number, 0.0), end.moved)
         for end in list(self.ends):
-            if now - end.moved > PATIENCE:
+            last = moved[end.plan.number] if end.plan else end.moved
+            if end in self.ends and now - last > PATIENCE:
                 self.broken(end, "stands still")
 
     def run(self):

@@ -389,6 +389,7 @@ class Talk:
 
     def daemon_taken(self, _argument):
         self.daemon.wait_line(self.mark, "taken over")
+        self.daemon.wait_line(self.mark, "listening")
 
     def daemon_exit(self, argument):
         self.until(lambda: not self.daemon.alive(), "penstockd to end")
