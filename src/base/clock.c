@@ -5,20 +5,25 @@
 
 #include <time.h>
 
-static int64_t read_ms(clockid_t which)
+static int64_t read_us(clockid_t which)
 {
     struct timespec ts;
 
     clock_gettime(which, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_monotonic_ms(void)
 {
-    return read_ms(CLOCK_MONOTONIC);
+    return read_us(CLOCK_MONOTONIC) / 1000;
 }
 
 int64_t clock_wall_ms(void)
 {
-    return read_ms(CLOCK_REALTIME);
+    return read_us(CLOCK_REALTIME) / 1000;
 }

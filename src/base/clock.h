@@ -8,6 +8,9 @@
 /* Milliseconds of CLOCK_MONOTONIC (clock_gettime(2)): never jumps, counts from boot. */
 int64_t clock_monotonic_ms(void);
 
+/* The same clock in microseconds, for a protocol that wants it so. */
+int64_t clock_monotonic_us(void);
+
 /* Milliseconds since the Unix epoch (CLOCK_REALTIME): for people, never for timers. */
 int64_t clock_wall_ms(void);
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "conf/checking.h"
 
@@ -20,6 +21,24 @@ static bool takes_all(const struct conf_listen *l, sa_family_t family)
 static bool is_inet(const struct conf_listen *l)
 {
     return l->kind == ADDR_LITERAL || l->kind == ADDR_ANY;
+}
+
+static bool has_family(const struct conf_listen *l, sa_family_t family)
+{
+    return l->kind == ADDR_ANY || l->address.family == family;
+}
+
+static bool overlap_in(const struct conf_listen *a, const struct conf_listen *b, sa_family_t family)
+{
+    return has_family(a, family) && has_family(b, family) &&
+           (takes_all(a, family) || takes_all(b, family));
+}
+
+bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b)
+{
+    return is_inet(a) && is_inet(b) && a->address.port == b->address.port &&
+           strcmp(a->text, b->text) != 0 &&
+           (overlap_in(a, b, AF_INET) || overlap_in(a, b, AF_INET6));
 }
 
 /* The listen that already has what `l` wants of a family, or NULL. */

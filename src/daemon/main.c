@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "conf/conf.h"
+#include "daemon/before_stop.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
 #include "os/fds.h"
@@ -79,9 +80,27 @@ static int dump(const char *path)
     return EXIT_SUCCESS;
 }
 
-static int run(const char *path, char **argv)
+/* What the config's own option is checked for. */
+static bool may_exit_idle(const struct options *o, const struct conf *conf)
 {
-    return service_run(load(path), argv);
+    const struct conf_listen *l = o->exit_idle_ms > 0 && conf ? conf_not_passed(conf) : NULL;
+
+    if (l)
+        fprintf(stderr,
+                "%s:%u: rule %s listens on %s by itself; with --exit-idle-time every address must "
+                "be a systemd:NAME\n",
+                l->at.file, l->at.line, l->rule->name, l->text);
+    return l == NULL;
+}
+
+static int run(const struct options *o, char **argv)
+{
+    struct conf *conf = load(o->config);
+
+    if (may_exit_idle(o, conf))
+        return service_run(conf, argv, o->exit_idle_ms);
+    conf_unref(conf);
+    return EX_CONFIG;
 }
 
 int main(int argc, char **argv)
@@ -92,13 +111,15 @@ int main(int argc, char **argv)
     fds_open_standard();
     switch (o.job) {
     case JOB_RUN:
-        return run(o.config, argv);
+        return run(&o, argv);
     case JOB_CHECK:
         status = check(o.config);
         break;
     case JOB_DUMP:
         status = dump(o.config);
         break;
+    case JOB_BEFORE_STOP:
+        return before_stop();
     case JOB_HELP:
         options_print_help();
         break;

@@ -3,11 +3,14 @@
 #ifndef PENSTOCK_DAEMON_OPTIONS_H
 #define PENSTOCK_DAEMON_OPTIONS_H
 
-enum job { JOB_RUN, JOB_CHECK, JOB_DUMP, JOB_HELP, JOB_VERSION, JOB_USAGE };
+#include <stdint.h>
+
+enum job { JOB_RUN, JOB_CHECK, JOB_DUMP, JOB_BEFORE_STOP, JOB_HELP, JOB_VERSION, JOB_USAGE };
 
 struct options {
     enum job job;
-    const char *config; /* of argv, or the built-in path */
+    const char *config;   /* of argv, or the built-in path */
+    int64_t exit_idle_ms; /* -1: not given */
 };
 
 /* Read the command line. JOB_USAGE: it was wrong, and standard error says how. */

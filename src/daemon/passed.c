@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #include "base/table.h"
+#include "os/parcel.h"
 #include "os/sock.h"
+
+/* More than any parcel holds. */
+#define PARCEL_MOST 131072
 
 struct passed_listening {
     int index;
@@ -30,6 +34,46 @@ int passed_named(const struct passed *p, const char *name, int from)
             return i;
     }
     return -1;
+}
+
+/* What is in a parcel takes its place, under its name. */
+static int unpack(struct passed *p, int index)
+{
+    int *fds = malloc(PARCEL_MOST * sizeof(*fds)), count = -ENOMEM;
+    struct systemd_socket *grown = NULL;
+
+    if (fds)
+        count = parcel_unpack(p->sockets[index].fd, fds, PARCEL_MOST);
+    if (count > 0)
+        grown = realloc(p->sockets, ((size_t)p->count + (size_t)count) * sizeof(*grown));
+    if (grown)
+        p->sockets = grown;
+    for (int i = 0; i < count; i++) {
+        char *name = grown ? strdup(grown[index].name) : NULL;
+
+        if (name)
+            grown[p->count++] = (struct systemd_socket){.name = name, .fd = fds[i]};
+        else
+            close(fds[i]);
+    }
+    free(fds);
+    close(p->sockets[index].fd);
+    p->sockets[index].fd = -1;
+    return count < 0 ? count : 0;
+}
+
+/* A parcel that can't be opened is lost, but no reason not to start. */
+static void unpack_all(struct passed *p)
+{
+    int count = p->count;
+
+    for (int i = 0; i < count; i++) {
+        bool is_parcel = strcmp(p->sockets[i].name, PASSED_LISTENING) == 0 ||
+                         strcmp(p->sockets[i].name, PASSED_SESSION) == 0;
+
+        if (is_parcel && unpack(p, i))
+            p->damaged = true;
+    }
 }
 
 static int index_listening(struct passed *p)
@@ -64,6 +108,8 @@ int passed_take(struct passed *p)
 
     *p = (struct passed){0};
     p->count = systemd_take_sockets(&p->sockets);
+    if (p->count > 0)
+        unpack_all(p);
     error = p->count < 0 ? p->count : index_listening(p);
     if (error)
         free_all(p);
@@ -72,6 +118,8 @@ int passed_take(struct passed *p)
 
 void passed_free(struct passed *p, struct log *log)
 {
+    if (p->damaged)
+        log_message(log, LEVEL_ERROR, "some descriptors in the service manager's store were lost");
     for (int i = 0; i < p->count; i++) {
         const struct systemd_socket *s = &p->sockets[i];
 

@@ -9,8 +9,8 @@
 #include "os/log.h"
 #include "os/systemd.h"
 
-/* Names in the manager's store; no more than needed to tell them apart, for all names together have
- * to fit into one environment variable. */
+/* Our names in the manager's store: the snapshot; parcels (os/parcel.h) of sessions' sockets, and
+ * of listening ones. */
 #define PASSED_SNAPSHOT  ".h"
 #define PASSED_SESSION   ".s"
 #define PASSED_LISTENING ".l"
@@ -19,6 +19,7 @@
 struct passed {
     struct systemd_socket *sockets;
     int count;
+    bool damaged;                       /* something of ours in the store could not be had */
     struct passed_listening *listening; /* of those under PASSED_LISTENING */
     size_t listening_count;
     struct table *by_text; /* of these: the address as the config writes it */

@@ -14,6 +14,9 @@
 #include "os/memfile.h"
 #include "os/sock.h"
 
+/* Reading a config takes well under a second. */
+#define CHECK_MS 10000
+
 static struct log *log_of(const struct reexec *r)
 {
     return r->set->worker->log;
@@ -41,7 +44,9 @@ int reexec_init(struct reexec *r, struct ruleset *set, char **argv)
 static void not_handed_over(const struct reexec *r, const char *why)
 {
     log_fields(log_of(r), LEVEL_ERROR, "not handed over",
-               (struct log_field[]){LOG_TEXT("error", why)}, 1);
+               (struct log_field[]){LOG_TEXT("to", r->program ? r->program : "-"),
+                                    LOG_TEXT("error", why)},
+               2);
 }
 
 /* --- taking the step ------------------------------------------------------------------------- */
@@ -125,6 +130,15 @@ static const char *verdict(const struct child_end *end, int error, char *text, s
     return text;
 }
 
+static void stop_check(struct reexec *r)
+{
+    loop_timer_stop(r->set->worker->loop, &r->timer);
+    if (r->watch.fd < 0)
+        return;
+    loop_unwatch(r->set->worker->loop, &r->watch);
+    child_kill(&r->child);
+}
+
 static void on_checked(struct watch *w, unsigned events)
 {
     struct reexec *r = container_of(w, struct reexec, watch);
@@ -134,6 +148,7 @@ static void on_checked(struct watch *w, unsigned events)
     int error;
 
     (void)events;
+    loop_timer_stop(r->set->worker->loop, &r->timer);
     loop_unwatch(r->set->worker->loop, w);
     error = child_finish(&r->child, &end);
     why = verdict(&end, error, text, sizeof(text));
@@ -145,6 +160,23 @@ static void on_checked(struct watch *w, unsigned events)
     free(end.output);
     if (!why)
         hand_over(r);
+}
+
+static void on_timeout(struct timer *t)
+{
+    struct reexec *r = container_of(t, struct reexec, timer);
+
+    stop_check(r);
+    not_handed_over(r, "the new program does not end at --check");
+}
+
+/* Its end is waited for, but not for ever. */
+static int watch_check(struct reexec *r)
+{
+    struct loop *loop = r->set->worker->loop;
+    int error = loop_timer(loop, &r->timer, CHECK_MS, on_timeout);
+
+    return error ? error : loop_watch(loop, &r->watch, r->child.fd, LOOP_READ, on_checked);
 }
 
 void reexec_request(struct reexec *r)
@@ -161,9 +193,11 @@ void reexec_request(struct reexec *r)
     }
     error = child_start(&r->child, argv);
     if (error == 0) {
-        error = loop_watch(r->set->worker->loop, &r->watch, r->child.fd, LOOP_READ, on_checked);
-        if (error)
+        error = watch_check(r);
+        if (error) {
+            loop_timer_stop(r->set->worker->loop, &r->timer);
             child_kill(&r->child);
+        }
     }
     if (error)
         not_handed_over(r, strerror(-error));
@@ -173,10 +207,7 @@ void reexec_stop(struct reexec *r)
 {
     if (!r->set)
         return;
-    if (r->watch.fd >= 0) {
-        loop_unwatch(r->set->worker->loop, &r->watch);
-        child_kill(&r->child);
-    }
+    stop_check(r);
     free(r->program);
     r->program = NULL;
 }

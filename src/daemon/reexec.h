@@ -17,7 +17,8 @@ struct reexec {
     char **argv;
     char *program;      /* its path, as it was at start; NULL: not known */
     struct child child; /* the new program, checking the config ... */
-    struct watch watch; /* ... until it has ended; while it is watched there is one */
+    struct watch watch; /* ... until it has ended; while it is watched there is one ... */
+    struct timer timer; /* ... or this fires */
 };
 
 /* `argv` is the process's, borrowed. Returns 0 or -ENOMEM. */

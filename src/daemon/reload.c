@@ -4,6 +4,7 @@
 #include "daemon/reload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,9 +100,12 @@ static void log_changes(const struct reload *r, const struct ruleset_changes *c)
 
 static void not_reloaded(struct reload *r, size_t errors, const char *first)
 {
+    char problem[256];
+
     log_fields(log_of(r), LEVEL_WARNING, "config not reloaded",
                (struct log_field[]){LOG_NUMBER("errors", errors)}, 1);
-    status_reloaded(r->status, first);
+    snprintf(problem, sizeof(problem), "config not reloaded: %s", first);
+    status_reloaded(r->status, problem);
 }
 
 static void apply(struct reload *r, struct conf *conf)

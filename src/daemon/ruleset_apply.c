@@ -12,6 +12,7 @@
 
 #include "base/table.h"
 #include "conf/diff.h"
+#include "daemon/beside.h"
 #include "daemon/ruleset.h"
 #include "flow/admit.h"
 #include "flow/drain.h"
@@ -79,6 +80,8 @@ static void open_one(struct apply *ap, struct plan *p, const struct conf_listen 
 
     if (l)
         error = passed >= 0 ? passed_adopt(ap->passed, passed, l, &why) : listener_open(l, &why);
+    if (error == -EADDRINUSE && beside_open(ap->set, &ap->diff, l, &why) == 0)
+        error = 0;
     if (error == 0)
         error = add_listener(p, l);
     if (error == 0)
@@ -150,19 +153,31 @@ static bool plan_loses(struct apply *ap, struct plan *p)
         if (keeper && keeper != p && keeper->failed)
             plan_failed(ap, p, conf, -EADDRINUSE, "the rule that has it can't change");
     }
+    list_for_each (link, next, &p->opened) {
+        const struct listener *l = container_of(link, struct listener, link);
+        const struct listener *old = beside_whom(ap->set, l->conf);
+        const struct plan *keeper = old ? table_find(ap->by_name, old->rule->conf->name) : NULL;
+
+        if (keeper && keeper->failed && !p->failed)
+            plan_failed(ap, p, l->conf, -EADDRINUSE, "the rule that has it can't change");
+    }
     if (p->failed)
         close_opened(p);
     return p->failed;
 }
 
+/* One that fails may be the reason for another to fail. */
 static void settle_plans(struct apply *ap)
 {
-    bool again = true;
+    bool again = false;
 
+    for (size_t i = 0; i < ap->plan_count; i++)
+        again = again || ap->plans[i].failed;
     while (again) {
         again = false;
         for (size_t i = 0; i < ap->plan_count; i++) {
-            if (!ap->plans[i].failed && ap->plans[i].diff->moved_in > 0)
+            if (!ap->plans[i].failed &&
+                (ap->plans[i].diff->moved_in > 0 || !list_empty(&ap->plans[i].opened)))
                 again = plan_loses(ap, &ap->plans[i]) || again;
         }
     }

@@ -10,14 +10,16 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "daemon/before_stop.h"
 #include "daemon/handover.h"
+#include "daemon/idle.h"
 #include "daemon/passed.h"
 #include "daemon/reexec.h"
 #include "daemon/reload.h"
-#include "daemon/restart.h"
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
+#include "daemon/watch_config.h"
 #include "flow/admit.h"
 #include "flow/rule.h"
 #include "flow/session.h"
@@ -28,10 +30,14 @@
 #include "os/log.h"
 #include "os/user.h"
 
+/* The stop follows its announcement at once; a stray one must not spoil a later stop. */
+#define ANNOUNCED_MS 10000
+
 struct service {
     struct conf *conf;   /* that it was started with; referenced */
     bool conf_is_former; /* its own has errors: this is the one handed over */
     char **argv;
+    int64_t exit_idle_ms; /* of the command line; -1: the config's holds */
     struct log *log;
     struct loop *loop;
     struct signals *signals;
@@ -48,10 +54,11 @@ struct service {
         const char *problem;                    /* there was, and it is of no use */
     } former;
     struct store store;
-    struct restart restart;
+    struct idle idle;
+    struct watch_config watch_config;
     struct reexec reexec;
     struct timer drain;
-    bool asked_to_stop; /* and finding out whether it is a restart */
+    struct timer announced; /* while it is set, to stop is to hand over (before_stop.h) */
     bool stopping;
 };
 
@@ -69,61 +76,90 @@ static void on_drained(struct timer *t)
 }
 
 /* No new clients; those that are here get drain_timeout. */
-static void stop(struct service *sv)
+static void drain(struct service *sv)
 {
-    int64_t drain = sv->set.conf->daemon.drain_timeout;
+    int64_t ms = sv->set.conf->daemon.drain_timeout;
 
-    sv->stopping = true;
-    status_stopping(&sv->status);
-    store_stop(&sv->store);
     ruleset_close(&sv->set);
     if (sv->worker.live == 0)
         loop_stop(sv->loop);
-    else if (drain == 0 || loop_timer(sv->loop, &sv->drain, drain, on_drained))
+    else if (ms == 0 || loop_timer(sv->loop, &sv->drain, ms, on_drained))
         end_sessions(sv);
 }
 
-static void on_decided(void *arg, bool handed_over)
+/* Give all we have to the service manager, for the next process. */
+static bool hand_over(struct service *sv)
 {
-    struct service *sv = arg;
+    struct handover h;
+    int error = handover_save(&sv->set, &h);
 
-    if (!handed_over) {
-        stop(sv);
-        return;
+    if (error == 0) {
+        error = store_handover(&sv->store, &h);
+        handover_free(&h);
     }
-    status_stopping(&sv->status);
+    if (error) {
+        log_fields(sv->log, LEVEL_ERROR, "not handed over",
+                   (struct log_field[]){LOG_TEXT("error", strerror(-error))}, 1);
+        return false;
+    }
+    log_fields(sv->log, LEVEL_INFO, "handed over",
+               (struct log_field[]){LOG_NUMBER("sessions", sv->worker.live),
+                                    LOG_NUMBER("listeners", sv->set.listeners)},
+               2);
     handover_abandon(&sv->set);
-    loop_stop(sv->loop);
+    return true;
 }
 
 /* A second signal ends the sessions at once. */
-static void stop_request(struct service *sv, const char *signal)
+static void stop(struct service *sv, const char *signal)
 {
-    if (sv->asked_to_stop) {
-        restart_cancel(&sv->restart);
-        if (!sv->stopping)
-            stop(sv);
+    bool is_restart = sv->announced.place != 0;
+
+    if (sv->stopping) {
         end_sessions(sv);
         return;
     }
-    sv->asked_to_stop = true;
+    sv->stopping = true;
     log_fields(
         sv->log, LEVEL_INFO, "stopping",
         (struct log_field[]){LOG_TEXT("signal", signal), LOG_NUMBER("sessions", sv->worker.live)},
         2);
     reload_cancel(&sv->reload);
     reexec_stop(&sv->reexec);
-    restart_request(&sv->restart);
+    idle_stop(&sv->idle);
+    watch_config_stop(&sv->watch_config);
+    status_stopping(&sv->status);
+    if (is_restart && hand_over(sv)) {
+        loop_stop(sv->loop);
+        return;
+    }
+    store_stop(&sv->store);
+    drain(sv);
+}
+
+/* Nobody has stopped us after all. */
+static void on_announced(struct timer *t)
+{
+    (void)t;
 }
 
 static void on_change(void *arg)
 {
     struct service *sv = arg;
 
-    if (!sv->stopping)
+    if (!sv->status.set)
+        return; /* sessions are being taken over */
+    if (!sv->stopping) {
         status_changed(&sv->status);
-    else if (sv->worker.live == 0)
+        idle_changed(&sv->idle);
+    } else if (sv->worker.live == 0) {
         loop_stop(sv->loop);
+    }
+}
+
+static void on_idle(void *arg)
+{
+    stop(arg, "none, it is idle");
 }
 
 static void on_signal(void *arg, int signal)
@@ -133,18 +169,23 @@ static void on_signal(void *arg, int signal)
     switch (signal) {
     case SIGTERM:
     case SIGINT:
-        stop_request(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        stop(sv, signal == SIGTERM ? "SIGTERM" : "SIGINT");
         break;
     case SIGHUP:
-        if (!sv->asked_to_stop)
+        if (!sv->stopping)
             reload_request(&sv->reload);
         break;
     case SIGUSR2:
-        if (!sv->asked_to_stop)
+        if (!sv->stopping)
             reexec_request(&sv->reexec);
         break;
-    default: /* of which the default action would end us */
-        log_message(sv->log, LEVEL_INFO, "SIGUSR1 is ignored");
+    case BEFORE_STOP_SIGNAL:
+        log_message(sv->log, LEVEL_INFO, "SIGUSR1: a SIGTERM within %d s means a restart",
+                    ANNOUNCED_MS / 1000);
+        loop_timer(sv->loop, &sv->announced, ANNOUNCED_MS, on_announced);
+        break;
+    default:
+        break;
     }
 }
 
@@ -306,11 +347,13 @@ static bool start_worker(struct service *sv)
     return true;
 }
 
-static void on_reloaded(void *arg)
+static void on_changed_rules(void *arg)
 {
     struct service *sv = arg;
 
     store_listeners(&sv->store);
+    watch_config_apply(&sv->watch_config);
+    idle_changed(&sv->idle);
 }
 
 /* What it had been doing goes on, under its own config until ours is applied. */
@@ -377,13 +420,14 @@ static bool drop_privileges(struct service *sv)
 static bool start_serving(struct service *sv)
 {
     status_start(&sv->status, &sv->set);
-    reload_init(&sv->reload, &sv->set, &sv->status, on_reloaded, sv);
+    reload_init(&sv->reload, &sv->set, &sv->status, on_changed_rules, sv);
     store_init(&sv->store, &sv->set);
-    restart_init(&sv->restart, &sv->set, &sv->store, on_decided, sv);
     if (reexec_init(&sv->reexec, &sv->set, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
+    idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);
+    watch_config_init(&sv->watch_config, &sv->set, &sv->reload);
     store_taken(&sv->store);
-    store_listeners(&sv->store);
+    on_changed_rules(sv);
     status_ready(&sv->status);
     if (sv->conf_is_former) {
         log_message(sv->log, LEVEL_ERROR, "the config has errors: the former rules go on");
@@ -410,12 +454,14 @@ static void tear_down(struct service *sv)
     end_sessions(sv);
     if (sv->loop) {
         reload_cancel(&sv->reload);
-        restart_cancel(&sv->restart);
         reexec_stop(&sv->reexec);
         store_stop(&sv->store);
+        idle_stop(&sv->idle);
+        watch_config_stop(&sv->watch_config);
         if (sv->status.set)
             status_stop(&sv->status);
         loop_timer_stop(sv->loop, &sv->drain);
+        loop_timer_stop(sv->loop, &sv->announced);
     }
     signals_free(sv->signals);
     if (sv->worker.loop)
@@ -427,9 +473,10 @@ static void tear_down(struct service *sv)
     log_free(sv->log);
 }
 
-int service_run(struct conf *conf, char **argv)
+int service_run(struct conf *conf, char **argv, int64_t exit_idle_ms)
 {
-    struct service sv = {.conf = conf, .argv = argv, .log = log_new()};
+    struct service sv = {
+        .conf = conf, .argv = argv, .exit_idle_ms = exit_idle_ms, .log = log_new()};
     bool ok;
 
     list_init(&sv.worker.sessions);

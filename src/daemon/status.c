@@ -27,7 +27,7 @@ static struct loop *loop_of(const struct status *st)
 static void tell(struct status *st)
 {
     const struct worker *w = st->set->worker;
-    char text[512];
+    char text[640];
 
     snprintf(text, sizeof(text),
              "%sSTATUS=%s%s%" PRIu64 " sessions, %" PRIu64 " served, %" PRIu64
@@ -85,8 +85,7 @@ void status_reloading(struct status *st)
 {
     char text[sizeof(st->owed)];
 
-    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
-             clock_monotonic_ms() * 1000);
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n", clock_monotonic_us());
     owe(st, text);
 }
 

@@ -11,7 +11,7 @@ struct status {
     const struct ruleset *set;
     struct timer timer; /* set while there is something to tell */
     char owed[64];      /* the assignments that the manager has not taken yet, or "" */
-    char problem[160];  /* what an administrator should know, or "" */
+    char problem[256];  /* what an administrator should know, or "" */
     struct timer pulse;
     int64_t pulse_ms;
 };

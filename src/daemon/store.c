@@ -13,6 +13,7 @@
 #include "base/table.h"
 #include "flow/listener.h"
 #include "os/memfile.h"
+#include "os/parcel.h"
 #include "os/sock.h"
 #include "os/systemd.h"
 
@@ -35,17 +36,27 @@ enum step {
 
 static void on_timer(struct timer *t);
 
-static int store_batch(struct store *st)
+/* All of them, or as many as a parcel holds, as one descriptor. Returns how many, or a negative
+ * errno. */
+static int store_parcel(const char *name, const int *fds, size_t count)
 {
-    size_t count = st->count - st->next;
-    int error;
+    int parcel, packed = parcel_pack(fds, count, &parcel), error;
 
-    if (count > SYSTEMD_STORE_BATCH)
-        count = SYSTEMD_STORE_BATCH;
-    error = systemd_store(PASSED_LISTENING, st->fds + st->next, count);
-    if (error == 0)
-        st->next += count;
-    return error;
+    if (packed < 0)
+        return packed == -ETOOMANYREFS ? -EAGAIN : packed;
+    error = systemd_store(name, &parcel, 1);
+    close(parcel);
+    return error ? error : packed;
+}
+
+static int store_more_listeners(struct store *st)
+{
+    int stored = store_parcel(PASSED_LISTENING, st->fds + st->next, st->count - st->next);
+
+    if (stored < 0)
+        return stored;
+    st->next += (size_t)stored;
+    return 0;
 }
 
 static int do_step(struct store *st, enum step step)
@@ -61,7 +72,7 @@ static int do_step(struct store *st, enum step step)
         return systemd_store_remove(PASSED_LISTENING);
     case STORE_LISTENERS:
         while (st->next < st->count && error == 0)
-            error = store_batch(st);
+            error = store_more_listeners(st);
         return error;
     }
     return 0;
@@ -146,17 +157,26 @@ static bool wait_a_little(int *left_ms)
 static int store_all(const char *name, const int *fds, size_t count, int *left_ms)
 {
     while (count > 0) {
-        size_t batch = count < SYSTEMD_STORE_BATCH ? count : SYSTEMD_STORE_BATCH;
-        int error = systemd_store(name, fds, batch);
+        int stored = store_parcel(name, fds, count);
 
-        if (error == -EAGAIN && wait_a_little(left_ms))
+        if (stored == -EAGAIN && wait_a_little(left_ms))
             continue;
-        if (error)
-            return error;
-        fds += batch;
-        count -= batch;
+        if (stored < 0)
+            return stored;
+        fds += stored;
+        count -= (size_t)stored;
     }
     return 0;
+}
+
+static int store_snapshot(int fd, int *left_ms)
+{
+    int error;
+
+    do
+        error = systemd_store(PASSED_SNAPSHOT, &fd, 1);
+    while (error == -EAGAIN && wait_a_little(left_ms));
+    return error;
 }
 
 static void remove_all(const char *name, int *left_ms)
@@ -176,7 +196,7 @@ int store_handover(struct store *st, const struct handover *h)
         return fd;
     error = store_all(PASSED_SESSION, h->sessions, h->session_count, &left_ms);
     if (error == 0)
-        error = store_all(PASSED_SNAPSHOT, &fd, 1, &left_ms);
+        error = store_snapshot(fd, &left_ms);
     if (error == 0)
         error = systemd_barrier(PATIENCE_MS);
     close(fd);

@@ -15,6 +15,10 @@
 #include "daemon/ruleset.h"
 #include "loop/loop.h"
 
+/* Room that it needs of the manager (FileDescriptorStoreMax=): parcels of sockets, and a snapshot.
+ */
+#define STORE_LEAST 16
+
 struct store {
     const struct ruleset *set;
     struct timer timer; /* set while the manager is to be told again */

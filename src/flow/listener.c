@@ -125,7 +125,7 @@ static void set_inherited(const struct listener *l)
     sock_set_keepalive(l->fd, &kind, &ka);
 }
 
-int listener_open(struct listener *l, const char **why)
+static int open_listener(struct listener *l, unsigned how, const char **why)
 {
     const struct conf_listen *conf = l->conf;
     struct addr address = conf->address;
@@ -140,11 +140,12 @@ int listener_open(struct listener *l, const char **why)
         *why = "the descriptor budget is used up";
         return -EMFILE;
     }
-    fd = sock_listen(&address, (int)conf->backlog, conf->kind == ADDR_ANY, &file);
+    fd = sock_listen(&address, (int)conf->backlog, how | (conf->kind == ADDR_ANY ? SOCK_DUAL : 0),
+                     &file);
     if (fd == -EAFNOSUPPORT && conf->kind == ADDR_ANY) {
         /* "*" on a machine without IPv6 */
         address = (struct addr){.family = AF_INET, .port = address.port};
-        fd = sock_listen(&address, (int)conf->backlog, false, NULL);
+        fd = sock_listen(&address, (int)conf->backlog, how, NULL);
     }
     if (fd < 0) {
         fds_release(l->worker->fds, 1);
@@ -156,6 +157,16 @@ int listener_open(struct listener *l, const char **why)
     set_inherited(l);
     remember_file(l);
     return 0;
+}
+
+int listener_open(struct listener *l, const char **why)
+{
+    return open_listener(l, 0, why);
+}
+
+int listener_open_beside(struct listener *l, const char **why)
+{
+    return open_listener(l, SOCK_BESIDE, why);
 }
 
 int listener_adopt(struct listener *l, int fd, const struct addr *bound)
@@ -211,6 +222,7 @@ int listener_change(struct listener *l, const struct conf_listen *conf, const ch
     l->conf = conf;
     if (l->fd < 0)
         return 0;
+    listener_wake(l); /* whether to wait is decided anew */
     set_inherited(l);
     if (before->backlog != conf->backlog && conf->kind != ADDR_SYSTEMD) {
         *why = "the backlog stays as it was";
@@ -278,6 +290,8 @@ static void rest(struct listener *l, const char *why)
 
 static void wait_for_place(struct listener *l)
 {
+    if (!list_empty(&l->waiting))
+        return;
     list_append(&l->rule->waiting, &l->waiting);
     loop_change(l->worker->loop, &l->watch, 0);
 }

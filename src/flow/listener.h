@@ -59,6 +59,9 @@ void listener_attach(struct listener *l, struct rule *rule);
  */
 int listener_open(struct listener *l, const char **why);
 
+/* The same beside listeners that are about to close, and for which sock_share_port() was called. */
+int listener_open_beside(struct listener *l, const char **why);
+
 /*
  * Use `fd`, a listening socket bound to `bound` that was passed to us. Returns 0, and it belongs to
  * the listener from here on; or -EMFILE: the descriptors promised are more than there are.

@@ -30,7 +30,12 @@ static bool is_file(const struct addr *a)
     return a->family == AF_UNIX && a->un.path && a->un.path[0] != '@';
 }
 
-int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file)
+int sock_share_port(int fd, bool share)
+{
+    return set_int(fd, SOL_SOCKET, SO_REUSEPORT, share);
+}
+
+int sock_listen(const struct addr *a, int backlog, unsigned how, const struct sock_file *file)
 {
     struct sockaddr_storage ss;
     socklen_t len = addr_to_sockaddr(a, &ss);
@@ -44,12 +49,16 @@ int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_
     if (is_ip(a))
         result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0 && a->family == AF_INET6)
-        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual);
+        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !(how & SOCK_DUAL));
+    if (result == 0 && how & SOCK_BESIDE)
+        result = sock_share_port(fd, true);
     if (result == 0 && is_file(a))
         result = sock_file_listen(fd, a, queue, file);
     else if (result == 0 &&
              (bind(fd, (const struct sockaddr *)&ss, len) < 0 || listen(fd, queue) < 0))
         result = -errno;
+    if (result == 0 && how & SOCK_BESIDE)
+        result = sock_share_port(fd, false);
     if (result == 0)
         return fd;
     close(fd);

@@ -28,17 +28,26 @@ struct sock_file {
     gid_t group;
 };
 
+/* For an IPv6 listener: take IPv4 clients too; else IPV6_V6ONLY is set. */
+#define SOCK_DUAL 1u
+/* Bind beside a socket for which sock_share_port() was called (SO_REUSEPORT while it binds). */
+#define SOCK_BESIDE 2u
+
 /*
- * A listening stream socket. `backlog` 0 is the system's maximum (net.core.somaxconn). `dual` makes
- * an IPv6 socket take IPv4 clients too; without it IPV6_V6ONLY is set. `file` is for a UNIX path: a
+ * A listening stream socket. `backlog` 0 is the system's maximum (net.core.somaxconn). `how` is a
+ * set of the above. `file` is for a UNIX path: a
  * stale socket file (nobody listens) is replaced, a live one gives -EADDRINUSE, a file that is no
  * socket -EEXIST, and -EBUSY when somebody else keeps the right to replace it (sock_file.h). The
  * file is never open to more than `file` says, and nothing but the socket's own file is changed.
  */
-int sock_listen(const struct addr *a, int backlog, bool dual, const struct sock_file *file);
+int sock_listen(const struct addr *a, int backlog, unsigned how, const struct sock_file *file);
 
-/* Set keepalive on a TCP socket, or clear it. Accepted sockets inherit it from their listener (tcp(7)). Nothing
- * for UNIX; best effort. */
+/* May another socket of ours be bound to an address that overlaps with this one's (SO_REUSEPORT,
+ * socket(7))? Until it is closed clients may come to either. */
+int sock_share_port(int fd, bool share);
+
+/* Set keepalive on a TCP socket, or clear it. Accepted sockets inherit it from their listener
+ * (tcp(7)). Nothing for UNIX; best effort. */
 void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepalive *ka);
 
 /*

@@ -72,6 +72,16 @@ int group_find(const char *name, gid_t *gid)
     return read_id(name, gid) ? 0 : -ENOENT;
 }
 
+/* A process that is nobody else can't set its groups, and has no need to. */
+static bool is_already(uid_t uid, gid_t gid)
+{
+    uid_t r, e, s;
+    gid_t gr, ge, gs;
+
+    return getresuid(&r, &e, &s) == 0 && getresgid(&gr, &ge, &gs) == 0 && uid != 0 && r == uid &&
+           e == uid && s == uid && gr == gid && ge == gid && gs == gid;
+}
+
 int user_become(const char *user, const char *group)
 {
     struct user to = {.uid = geteuid(), .gid = getegid()};
@@ -82,6 +92,8 @@ int user_become(const char *user, const char *group)
     gid = to.gid;
     if (group && group_find(group, &gid))
         return -ENOENT;
+    if (is_already(to.uid, gid))
+        return 0;
     /* The group database knows members by name, also of a user that was given by number. */
     if ((user ? initgroups(to.name, gid) : setgroups(1, &gid)) < 0)
         return -errno;

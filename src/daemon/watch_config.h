@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reloading by itself when a config file is saved (watch_config). */
+#ifndef PENSTOCK_DAEMON_WATCH_CONFIG_H
+#define PENSTOCK_DAEMON_WATCH_CONFIG_H
+
+#include "daemon/reload.h"
+#include "loop/loop.h"
+
+struct watch_config {
+    const struct ruleset *set;
+    struct reload *reload;
+    struct watch watch;
+    struct timer timer; /* set while more may be saved: then all of it is read at once */
+};
+
+void watch_config_init(struct watch_config *wc, const struct ruleset *set, struct reload *reload);
+
+/* Begin or end to watch, as the config at work says. */
+void watch_config_apply(struct watch_config *wc);
+
+void watch_config_stop(struct watch_config *wc);
+
+#endif
