@@ -41,8 +41,8 @@ case $(cd "$stage/root" && find . -name penstockd -path '*/sbin/*') in
 *) skip "the build's prefix is neither /usr nor /usr/local" ;;
 esac
 
-"$here/run-under-systemd.sh" --bind "$stage/root:/stage:ro" --bind "$here:/tests:ro" \
-    --journal "$stage/log/journal" --timeout 280 --chdir / -- /bin/bash /tests/inside.sh |
+"$here/run-under-systemd.sh" --bind "$stage/root:/stage:ro" --bind "$here/..:/tests:ro" \
+    --journal "$stage/log/journal" --timeout 580 --chdir / -- /bin/bash /tests/systemd/inside.sh "${@:2}" |
     tee "$stage/log/output"
 status=${PIPESTATUS[0]}
 if [ "$status" -ne 0 ]; then
