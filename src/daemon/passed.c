@@ -84,8 +84,12 @@ static int index_listening(struct passed *p)
         return -ENOMEM;
     for (int i = passed_named(p, PASSED_LISTENING, 0); i >= 0;
          i = passed_named(p, PASSED_LISTENING, i + 1)) {
-        struct passed_listening *l = &p->listening[p->listening_count++];
+        struct passed_listening *l = &p->listening[p->listening_count];
+        struct addr bound;
 
+        if (sock_check_listening(p->sockets[i].fd, &bound))
+            continue; /* shut down by a process that did not know that there would be a next one */
+        p->listening_count++;
         l->index = i;
         if (sock_text(p->sockets[i].fd, l->text, sizeof(l->text)) &&
             table_insert(p->by_text, l->text, l) == -ENOMEM)

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -87,6 +88,14 @@ void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepaliv
     set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+/* A UNIX socket that was shut down still counts as listening, but it refuses everybody. */
+static bool is_shut(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP);
+}
+
 int sock_check_listening(int fd, struct addr *bound)
 {
     struct sockaddr_storage ss;
@@ -97,7 +106,7 @@ int sock_check_listening(int fd, struct addr *bound)
     if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
         return -ENOTSOCK;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening ||
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM || is_shut(fd))
         return -EINVAL;
     addr_from_sockaddr(bound, &ss, len);
     return 0;

@@ -57,8 +57,8 @@ void sock_set_keepalive(int fd, const struct addr *a, const struct sock_keepaliv
  */
 void sock_set_stream(int fd, const struct addr *a);
 
-/* Is `fd` a listening stream socket? 0, -ENOTSOCK, or -EINVAL; fills *bound (a UNIX path: only the
- * family). */
+/* Is `fd` a listening stream socket, and not shut down? 0, -ENOTSOCK, or -EINVAL; fills *bound (a
+ * UNIX path: only the family). */
 int sock_check_listening(int fd, struct addr *bound);
 
 /* Accept one client and fill *peer. -EAGAIN: none is waiting. */

@@ -144,12 +144,20 @@ c.recv(1)'
 # Without the messenger, or without a store, a restart is a stop and a start.
 restart_without_a_store_ends_sessions() {
     local how
-    write_conf <<< "daemon = { drain_timeout = \"0s\"; }; rules = { $load_rule $web_rule };"
+    write_conf << CONF
+daemon = { drain_timeout = "0s"; };
+rules =
+{
+    web = { listen = [ "127.0.0.1:80", "unix:/run/penstock/web.sock" ]; upstream = "127.0.0.1:7"; };
+    $load_rule
+};
+CONF
     for how in ExecStop= FileDescriptorStoreMax=0; do
         drop_in no-store <<< "[Service]
 $how"
-        start_clean && load_begin 20 && load_do let-go && restart_once && load_end cut &&
-            works 80 || return 1
+        start_clean && load_begin 20 && load_do let-go && restart_once && load_end cut || return 1
+        # What the former process had in the store was shut down, and is not taken for a listener.
+        works 80 && unix_works /run/penstock/web.sock || return 1
         expect Result "$(show Result)" success || return 1
     done
     undo_drop_ins

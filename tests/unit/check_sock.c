@@ -278,6 +278,7 @@ START_TEST(nobody_listens_any_more_in_spite_of_a_duplicate)
     struct addr a = address_of(_i);
     int listener = listen_on(&a), duplicate = dup(listener);
     int before = -1, after, error;
+    struct addr bound;
     char c;
 
     ck_assert_int_ge(duplicate, 0);
@@ -288,6 +289,7 @@ START_TEST(nobody_listens_any_more_in_spite_of_a_duplicate)
     await(before, POLLIN);
     error = read(before, &c, 1) < 0 ? errno : 0;
     ck_assert_int_eq(error, _i == TCP ? ECONNRESET : 0);
+    ck_assert_int_eq(sock_check_listening(duplicate, &bound), -EINVAL);
     close(listener);
     ck_assert_int_eq(try_to_connect(&a, &after), ECONNREFUSED);
     close(duplicate);
