@@ -27,6 +27,12 @@ static bool is_stored(const struct systemd_socket *s)
     return s->name[0] == '.';
 }
 
+static bool is_session(const struct systemd_socket *s)
+{
+    return strcmp(s->name, PASSED_SESSION) == 0 ||
+           strncmp(s->name, PASSED_SLOT, strlen(PASSED_SLOT)) == 0;
+}
+
 int passed_named(const struct passed *p, const char *name, int from)
 {
     for (int i = from; i < p->count; i++) {
@@ -68,10 +74,9 @@ static void unpack_all(struct passed *p)
     int count = p->count;
 
     for (int i = 0; i < count; i++) {
-        bool is_parcel = strcmp(p->sockets[i].name, PASSED_LISTENING) == 0 ||
-                         strcmp(p->sockets[i].name, PASSED_SESSION) == 0;
+        const struct systemd_socket *s = &p->sockets[i];
 
-        if (is_parcel && unpack(p, i))
+        if ((strcmp(s->name, PASSED_LISTENING) == 0 || is_session(s)) && unpack(p, i))
             p->damaged = true;
     }
 }
@@ -135,7 +140,7 @@ void passed_free(struct passed *p, struct log *log)
                         s->name);
         else if (strcmp(s->name, PASSED_LISTENING) == 0)
             sock_stop_listening(s->fd); /* the manager's duplicate must not keep it alive */
-        if (strcmp(s->name, PASSED_SESSION) == 0)
+        if (is_session(s))
             sock_abort(s->fd); /* nobody can go on with it */
         else
             close(s->fd);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/reexec_env.h"
+#include "flow/persist.h"
 #include "os/memfile.h"
 #include "os/sock.h"
 
@@ -43,10 +44,10 @@ int reexec_init(struct reexec *r, struct ruleset *set, char **argv)
 
 static void not_handed_over(const struct reexec *r, const char *why)
 {
-    log_fields(log_of(r), LEVEL_ERROR, "not handed over",
-               (struct log_field[]){LOG_TEXT("to", r->program ? r->program : "-"),
-                                    LOG_TEXT("error", why)},
-               2);
+    log_fields(
+        log_of(r), LEVEL_ERROR, "not handed over",
+        (struct log_field[]){LOG_TEXT("to", r->program ? r->program : "-"), LOG_TEXT("error", why)},
+        2);
 }
 
 /* --- taking the step ------------------------------------------------------------------------- */
@@ -84,8 +85,10 @@ static int become(const struct reexec *r, const struct handover *h, int snapshot
 static void hand_over(struct reexec *r)
 {
     struct handover h;
-    int error = handover_save(r->set, &h), snapshot = -1;
+    int error, snapshot = -1;
 
+    persist_suspend(r->set->worker);
+    error = handover_save(r->set, &h);
     if (error == 0)
         error = snapshot = memfile_new("penstock-snapshot", h.bytes, h.size);
     if (error >= 0) {
@@ -101,6 +104,7 @@ static void hand_over(struct reexec *r)
     if (snapshot >= 0)
         close(snapshot);
     handover_free(&h);
+    persist_resume(r->set->worker);
 }
 
 /* --- the new program shows what it can do ---------------------------------------------------- */

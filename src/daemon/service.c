@@ -14,6 +14,7 @@
 #include "daemon/handover.h"
 #include "daemon/idle.h"
 #include "daemon/passed.h"
+#include "daemon/persist_take.h"
 #include "daemon/reexec.h"
 #include "daemon/reload.h"
 #include "daemon/ruleset.h"
@@ -21,6 +22,7 @@
 #include "daemon/store.h"
 #include "daemon/watch_config.h"
 #include "flow/admit.h"
+#include "flow/persist.h"
 #include "flow/rule.h"
 #include "flow/session.h"
 #include "flow/worker.h"
@@ -91,8 +93,10 @@ static void drain(struct service *sv)
 static bool hand_over(struct service *sv)
 {
     struct handover h;
-    int error = handover_save(&sv->set, &h);
+    int error;
 
+    persist_suspend(&sv->worker);
+    error = handover_save(&sv->set, &h);
     if (error == 0) {
         error = store_handover(&sv->store, &h);
         handover_free(&h);
@@ -391,6 +395,8 @@ static bool open_rules(struct service *sv)
     take_over(sv);
     is_first = sv->set.conf == NULL;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
+    if (error == 0)
+        persist_take(&sv->set, &sv->passed);
     passed_free(&sv->passed, sv->log);
     if (error)
         return fail(sv, "rules", error);

@@ -179,12 +179,6 @@ static int store_snapshot(int fd, int *left_ms)
     return error;
 }
 
-static void remove_all(const char *name, int *left_ms)
-{
-    while (systemd_store_remove(name) == -EAGAIN && wait_a_little(left_ms))
-        ;
-}
-
 int store_handover(struct store *st, const struct handover *h)
 {
     int left_ms = PATIENCE_MS, fd, error;
@@ -201,9 +195,8 @@ int store_handover(struct store *st, const struct handover *h)
         error = systemd_barrier(PATIENCE_MS);
     close(fd);
     if (error) {
-        left_ms = AGAIN_MS;
-        remove_all(PASSED_SNAPSHOT, &left_ms);
-        remove_all(PASSED_SESSION, &left_ms);
+        systemd_store_remove_now(PASSED_SNAPSHOT);
+        systemd_store_remove_now(PASSED_SESSION);
     }
     return error;
 }

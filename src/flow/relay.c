@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "flow/move.h"
+#include "flow/persist.h"
 #include "flow/worker.h"
 #include "os/sock.h"
 
@@ -254,6 +255,7 @@ struct verdict relay_enter(struct session *s)
         s->error = ENOMEM;
         return reset_both(s, END_ERROR);
     }
+    persist_begin(s);
     return watch_both(s);
 }
 
@@ -264,6 +266,7 @@ struct verdict relay_resume(struct session *s)
         s->error = ENOMEM;
         return reset_both(s, END_ERROR);
     }
+    persist_begin(s);
     return watch_both(s);
 }
 

@@ -9,6 +9,7 @@
 #include "flow/admit.h"
 #include "flow/dial.h"
 #include "flow/listener.h"
+#include "flow/persist.h"
 #include "flow/relay.h"
 #include "flow/worker.h"
 #include "os/sock.h"
@@ -26,25 +27,35 @@ static const struct stage_ops stages[] = {
     [STAGE_RELAY] = {relay_enter, relay_event, relay_timer, relay_leave},
 };
 
+/* An ended session's memory is there until the batch is over. */
+static void on_event(struct session *s, enum side side, unsigned events)
+{
+    if (s->slot)
+        persist_before(s);
+    session_step(s, stages[s->stage].event(s, side, events));
+    if (s->slot)
+        persist_after(s);
+}
+
 static void on_client(struct watch *w, unsigned events)
 {
-    struct session *s = container_of(w, struct session, watch[CLIENT]);
-
-    session_step(s, stages[s->stage].event(s, CLIENT, events));
+    on_event(container_of(w, struct session, watch[CLIENT]), CLIENT, events);
 }
 
 static void on_upstream(struct watch *w, unsigned events)
 {
-    struct session *s = container_of(w, struct session, watch[UPSTREAM]);
-
-    session_step(s, stages[s->stage].event(s, UPSTREAM, events));
+    on_event(container_of(w, struct session, watch[UPSTREAM]), UPSTREAM, events);
 }
 
 static void on_timer(struct timer *t)
 {
     struct session *s = container_of(t, struct session, timer);
 
+    if (s->slot)
+        persist_before(s);
     session_step(s, stages[s->stage].timer(s));
+    if (s->slot)
+        persist_after(s);
 }
 
 int session_watch(struct session *s, enum side side, unsigned events)
@@ -68,7 +79,9 @@ static void close_side(struct session *s, enum side side)
     loop_unwatch(s->worker->loop, &s->watch[side]);
     if (s->fd[side] < 0)
         return;
-    if (s->reset[side])
+    if (s->slot) /* the manager has it too */
+        (s->reset[side] ? sock_abort : sock_end)(s->fd[side]);
+    else if (s->reset[side])
         sock_reset(s->fd[side]);
     else
         close(s->fd[side]);
@@ -93,6 +106,7 @@ static void end_session(struct session *s, enum end end)
     loop_timer_stop(w->loop, &s->timer);
     close_side(s, CLIENT);
     close_side(s, UPSTREAM);
+    persist_end(s);
     list_remove(&s->link);
     w->live--;
     w->served++;

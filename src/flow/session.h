@@ -27,6 +27,7 @@
 
 struct dial;
 struct dial_state;
+struct persist_slot;
 
 enum stage { STAGE_DIAL, STAGE_RELAY };
 
@@ -59,6 +60,7 @@ struct session {
     int fd[2];                      /* -1: none */
     struct flow flow[2];            /* by the side the bytes come from */
     struct timer timer;             /* the stage's only one */
+    struct persist_slot *slot;      /* in RELAY: it can survive a crash (persist.h); or NULL */
     struct dial *dial;              /* in DIAL only */
     struct addr client;
     struct addr upstream; /* the one it is connected to; AF_UNSPEC before */

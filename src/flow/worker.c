@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "flow/persist.h"
+
 int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds,
                 unsigned pipes)
 {
@@ -24,6 +26,7 @@ int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds
 void worker_fini(struct worker *w)
 {
     loop_timer_stop(w->loop, &w->drain);
+    persist_free(w);
     resolver_free(w->resolver);
     pipe_pool_fini(&w->pipes);
     free(w->scratch);

@@ -17,6 +17,7 @@
 #include "os/pipe.h"
 #include "upstream/resolve.h"
 
+struct persist;
 struct worker;
 
 /* Told each time that a session has begun or ended. */
@@ -31,7 +32,8 @@ struct worker {
     uint8_t *scratch;  /* SCRATCH_SIZE bytes: every read that copies goes through here */
     struct list rules; /* all that are alive */
     struct list sessions;
-    struct timer drain; /* drain.h */
+    struct timer drain;      /* drain.h */
+    struct persist *persist; /* persist.h; NULL until a session needs it */
     uint64_t next_id;
     uint64_t live;    /* sessions in the list */
     uint64_t served;  /* sessions that have ended */

@@ -88,3 +88,24 @@ int memfile_read(int fd, size_t most, uint8_t **bytes, size_t *size)
     *size = (size_t)st.st_size;
     return 0;
 }
+
+int memfile_shared(const char *name, size_t size, void **map)
+{
+    int fd = create(name), error;
+
+    if (fd < 0)
+        return fd;
+    if (ftruncate(fd, (off_t)size) == 0) {
+        *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (*map != MAP_FAILED)
+            return fd;
+    }
+    error = -errno;
+    close(fd);
+    return error;
+}
+
+void memfile_unmap(void *map, size_t size)
+{
+    munmap(map, size);
+}

@@ -14,4 +14,11 @@ int memfile_new(const char *name, const void *bytes, size_t size);
  * and *size; or a negative errno (-EFBIG: over `most` bytes; -EINVAL: no regular file). */
 int memfile_read(int fd, size_t most, uint8_t **bytes, size_t *size);
 
+/*
+ * A close-on-exec file of `size` zeroes that is written as memory: what stands there outlives us as
+ * long as somebody has the file. Returns the descriptor and sets *map; or a negative errno.
+ */
+int memfile_shared(const char *name, size_t size, void **map);
+void memfile_unmap(void *map, size_t size);
+
 #endif

@@ -60,6 +60,9 @@ int systemd_store(const char *name, const int *fds, size_t count);
 /* Let the manager close all it keeps under `name`. As above. */
 int systemd_store_remove(const char *name);
 
+/* The same, and wait for a manager that is busy, but for a second at most. */
+void systemd_store_remove_now(const char *name);
+
 /* Wait until the manager has read every message so far (sd_notify_barrier(3)), at most this long.
  * Returns 0, or a negative errno (-ETIMEDOUT). */
 int systemd_barrier(int timeout_ms);

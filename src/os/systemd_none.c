@@ -48,6 +48,11 @@ int systemd_store_remove(const char *name)
     return 0;
 }
 
+void systemd_store_remove_now(const char *name)
+{
+    (void)name;
+}
+
 int systemd_barrier(int timeout_ms)
 {
     (void)timeout_ms;

@@ -123,6 +123,15 @@ int systemd_store_remove(const char *name)
     return tell_of("FDSTOREREMOVE=1", name, NULL, 0);
 }
 
+void systemd_store_remove_now(const char *name)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+
+    for (int left_ms = 1000; systemd_store_remove(name) == -EAGAIN && left_ms > 0;
+         left_ms -= RETRY_MS)
+        nanosleep(&pause, NULL);
+}
+
 /* --- the barrier ----------------------------------------------------------------------------- */
 
 /* Until the manager has room for it. */
