@@ -11,6 +11,7 @@
 #include "daemon/before_stop.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
+#include "loop/engine.h"
 #include "os/fds.h"
 #include "os/log.h"
 #include "os/log_sink.h"
@@ -56,6 +57,13 @@ static int check(const char *path)
 
     if (!conf)
         return EX_CONFIG;
+    if (conf->daemon.engine == ENGINE_EPOLL && !engine_epoll) {
+        struct conf_place at = conf_daemon_place(conf, "engine");
+
+        fprintf(stderr, "%s:%u: engine \"epoll\": this build has no epoll\n", at.file, at.line);
+        conf_unref(conf);
+        return EX_CONFIG;
+    }
     promised = conf_descriptors_promised(conf);
     printf("%s: ok, %zu rules, %zu addresses\n", path, conf->rule_count, count_listens(conf));
     printf("descriptors: the limits promise %" PRIu64 ", %" PRIu64 " can be had\n", promised,

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 #include "daemon/before_stop.h"
+#include "daemon/former.h"
 #include "daemon/handover.h"
 #include "daemon/idle.h"
 #include "daemon/passed.h"
@@ -50,11 +51,7 @@ struct service {
     struct ruleset set;
     struct status status;
     struct reload reload;
-    struct inherited_from {
-        struct inheritance in;
-        void (*forget)(struct inheritance *in); /* NULL: there is nothing */
-        const char *problem;                    /* there was, and it is of no use */
-    } former;
+    struct former former;
     struct store store;
     struct idle idle;
     struct watch_config watch_config;
@@ -262,51 +259,29 @@ static bool start_loop(struct service *sv)
     return sv->signals || fail(sv, "signals", errno);
 }
 
-/* What a former process has left: by an upgrade in place, or in the manager's store. */
-static void find_former(struct service *sv)
+/* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
+static bool start_fds(struct service *sv)
 {
-    struct inherited_from *f = &sv->former;
-    int error = reexec_take(&f->in, &sv->passed, &f->problem);
+    int error;
 
-    f->forget = reexec_forget;
-    if (error == -ENOENT) {
-        error = store_take(&sv->passed, &f->in, &f->problem);
-        f->forget = store_forget;
-    }
+    fds_raise_limit(); /* what is passed may be many */
+    error = passed_take(&sv->passed);
     if (error)
-        f->forget = NULL;
+        return fail(sv, "sockets passed by the service manager", error);
+    former_find(&sv->former, &sv->passed);
+    /* those are listeners and sessions, which the limits promise */
+    sv->available = fds_available() + (unsigned)sv->passed.count + sv->former.inherited;
+    return true;
 }
 
 /* With no config of our own the former one's will do: what runs goes on. */
 static bool has_conf(struct service *sv)
 {
-    const struct snapshot *snap = &sv->former.in.snapshot;
-    const struct snap_conf *from;
-    struct conf_errors errors;
-
-    if (sv->conf || !sv->former.forget)
-        return sv->conf != NULL;
-    from = &snap->confs[snap->current];
-    sv->conf = conf_load_text(from->path, from->text, from->length, &errors);
-    conf_errors_free(&errors);
+    if (sv->conf)
+        return true;
+    sv->conf = former_conf(&sv->former);
     sv->conf_is_former = sv->conf != NULL;
     return sv->conf_is_former;
-}
-
-/* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
-static bool start_fds(struct service *sv)
-{
-    int error = passed_take(&sv->passed);
-
-    if (error)
-        return fail(sv, "sockets passed by the service manager", error);
-    find_former(sv);
-    /* those are listeners and sessions, which the limits promise */
-    sv->available = fds_available() + (unsigned)sv->passed.count;
-    if (sv->former.forget == reexec_forget)
-        sv->available += sv->former.in.snapshot.listener_count +
-                         (uint64_t)SESSION_FDS * sv->former.in.snapshot.session_count;
-    return true;
 }
 
 /* Pipes may take a quarter of the room (two descriptors each), but nothing that is promised to
@@ -360,29 +335,6 @@ static void on_changed_rules(void *arg)
     idle_changed(&sv->idle);
 }
 
-/* What it had been doing goes on, under its own config until ours is applied. */
-static void take_over(struct service *sv)
-{
-    struct inherited_from *f = &sv->former;
-    struct inherited taken;
-
-    if (f->forget) {
-        f->problem = handover_restore(&sv->set, &f->in, &taken);
-        if (!f->problem)
-            log_fields(sv->log, LEVEL_INFO, "taken over",
-                       (struct log_field[]){LOG_NUMBER("sessions", taken.sessions),
-                                            LOG_NUMBER("listeners", taken.listeners),
-                                            LOG_NUMBER("lost", taken.lost),
-                                            LOG_TEXT("from", f->in.snapshot.program)},
-                       4);
-        f->forget(&f->in);
-        f->forget = NULL;
-    }
-    if (f->problem)
-        log_fields(sv->log, LEVEL_ERROR, "what was handed over is lost",
-                   (struct log_field[]){LOG_TEXT("error", f->problem)}, 1);
-}
-
 /* Every listener is tried, so that every error is told at once. Where rules are at work already,
  * one that can't change is no reason to end them. */
 static bool open_rules(struct service *sv)
@@ -392,7 +344,7 @@ static bool open_rules(struct service *sv)
     int error;
 
     ruleset_init(&sv->set, &sv->worker);
-    take_over(sv);
+    former_take_over(&sv->former, &sv->set);
     is_first = sv->set.conf == NULL;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
     if (error == 0)
@@ -452,10 +404,7 @@ static bool start_serving(struct service *sv)
 
 static void tear_down(struct service *sv)
 {
-    if (sv->former.forget) { /* it has not come to taking it over */
-        handover_refuse(&sv->former.in);
-        sv->former.forget(&sv->former.in);
-    }
+    former_drop(&sv->former);
     ruleset_close(&sv->set);
     end_sessions(sv);
     if (sv->loop) {

@@ -23,6 +23,9 @@ struct fds {
  * such a number, and is written to as standard error. */
 void fds_open_standard(void);
 
+/* Raise the soft RLIMIT_NOFILE (getrlimit(2)) to the hard one, as far as that goes. */
+void fds_raise_limit(void);
+
 /*
  * How many descriptors listeners, sessions and pipes may have: RLIMIT_NOFILE (getrlimit(2)), raised
  * to its hard value, less those open now and the reserve. To be asked at start, before anything is

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/former.h"
+
+#include <errno.h>
+
+#include "daemon/reexec.h"
+#include "daemon/store.h"
+#include "flow/admit.h"
+
+void former_find(struct former *f, struct passed *passed)
+{
+    int error = reexec_take(&f->in, passed, &f->problem);
+
+    f->forget = reexec_forget;
+    if (error == -ENOENT) {
+        error = store_take(passed, &f->in, &f->problem);
+        f->forget = store_forget;
+    }
+    if (error)
+        f->forget = NULL;
+    else if (f->forget == reexec_forget)
+        f->inherited =
+            f->in.snapshot.listener_count + (uint64_t)SESSION_FDS * f->in.snapshot.session_count;
+}
+
+struct conf *former_conf(const struct former *f)
+{
+    const struct snap_conf *from;
+    struct conf_errors errors;
+    struct conf *conf;
+
+    if (!f->forget)
+        return NULL;
+    from = &f->in.snapshot.confs[f->in.snapshot.current];
+    conf = conf_load_text(from->path, from->text, from->length, &errors);
+    conf_errors_free(&errors);
+    return conf;
+}
+
+static void forget(struct former *f)
+{
+    f->forget(&f->in);
+    f->forget = NULL;
+}
+
+void former_take_over(struct former *f, struct ruleset *set)
+{
+    struct log *log = set->worker->log;
+    struct inherited taken;
+
+    if (f->forget) {
+        f->problem = handover_restore(set, &f->in, &taken);
+        if (!f->problem)
+            log_fields(log, LEVEL_INFO, "taken over",
+                       (struct log_field[]){LOG_NUMBER("sessions", taken.sessions),
+                                            LOG_NUMBER("listeners", taken.listeners),
+                                            LOG_NUMBER("lost", taken.lost),
+                                            LOG_TEXT("from", f->in.snapshot.program)},
+                       4);
+        forget(f);
+    }
+    if (f->problem)
+        log_fields(log, LEVEL_ERROR, "what was handed over is lost",
+                   (struct log_field[]){LOG_TEXT("error", f->problem)}, 1);
+}
+
+void former_drop(struct former *f)
+{
+    if (!f->forget)
+        return;
+    handover_refuse(&f->in);
+    forget(f);
+}
