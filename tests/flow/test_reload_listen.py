@@ -346,15 +346,23 @@ def address_limit(t):
 @test("reload: clients in the backlog of a listener that goes are served first", ENGINE)
 def backlog_of_the_removed(t):
     up, port, other = Upstream(t), t.port(), t.port()
-    d = t.start({"r": {"listen": local(port), "upstream": up.address}})
+    d = t.start({"r": {"listen": local(port), "upstream": up.address, "max_connections": 1000}})
     d.signal(signal.SIGSTOP)
     wait_for(lambda: d.state() == "T", "penstockd to stand still")
-    clients = waiting(t, port, 5)
-    d.rewrite({"r": {"listen": local(other), "upstream": up.address}})
+    clients = {}
+    for i in range(400):  # more than it takes before the file is read
+        client = t.connect(("127.0.0.1", port))
+        client.sendall(b"%4d" % i)
+        clients[b"%4d" % i] = client
+    d.rewrite({"r": {"listen": local(other), "upstream": up.address, "max_connections": 1000}})
     start = len(d.lines())
     d.signal(signal.SIGHUP)
     d.signal(signal.SIGCONT)
     d.reloaded(start, changed=1)
-    for pair in served(clients, up):
-        pair.end()
+    for _ in range(400):
+        with up.accept() as upstream:
+            name = harness.receive_exactly(upstream, 4)
+            upstream.sendall(name)
+            with clients.pop(name) as client:
+                check_equal(harness.receive_exactly(client, 4), name, "what came back")
     check(is_refused(port), "the old address is still open")
