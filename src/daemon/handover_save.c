@@ -134,6 +134,7 @@ static int save_rule(struct saving *sv, struct rule *rule)
     struct snap_rule *out = &sv->snap.rules[sv->snap.rule_count];
     int error;
 
+    account_flush(rule); /* what is silent would be forgotten */
     rule->number = sv->snap.rule_count++;
     *out = (struct snap_rule){.name = rule->conf->name,
                               .running = rule->running,

@@ -418,6 +418,19 @@ static size_t count_listeners(const struct ruleset *set)
     return count;
 }
 
+static void warn_of_promises(const struct worker *w, const struct conf *conf)
+{
+    uint64_t promised = conf_descriptors_promised(conf);
+
+    if (promised > w->fds->room)
+        log_fields(w->log, LEVEL_WARNING,
+                   "the limits promise more descriptors than can be had: lower max_connections, or "
+                   "raise the hard limit (LimitNOFILE= under systemd)",
+                   (struct log_field[]){LOG_NUMBER("promised", promised),
+                                        LOG_NUMBER("available", w->fds->room)},
+                   2);
+}
+
 static void carry_out(struct apply *ap)
 {
     struct ruleset *set = ap->set;
@@ -454,8 +467,10 @@ int ruleset_apply(struct ruleset *set, struct conf *conf, struct passed *passed,
 
     *changes = (struct ruleset_changes){0};
     error = make_plans(&ap);
-    if (error == 0)
+    if (error == 0) {
+        warn_of_promises(set->worker, conf);
         carry_out(&ap);
+    }
     forget_plans(&ap);
     return error;
 }

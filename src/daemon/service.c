@@ -234,6 +234,13 @@ static enum loop_engine engine_of(const struct conf *conf)
     }
 }
 
+/* Is there something at work already? Then what can't be had as the config wants it is no reason to
+ * end that. */
+static bool goes_on(const struct service *sv)
+{
+    return sv->former.forget != NULL;
+}
+
 static bool start_log(struct service *sv)
 {
     const struct conf_daemon *d = &sv->conf->daemon;
@@ -242,7 +249,8 @@ static bool start_log(struct service *sv)
 
     return error == 0 ||
            refuse(sv, "log_target", NULL,
-                  error == -ENOTSUP ? "this build has no such target" : strerror(-error));
+                  error == -ENOTSUP ? "this build has no such target" : strerror(-error)) ||
+           goes_on(sv);
 }
 
 static bool start_loop(struct service *sv)
@@ -299,27 +307,20 @@ static unsigned pipes_most(uint64_t room, uint64_t promised)
 static bool start_worker(struct service *sv)
 {
     uint64_t promised = conf_descriptors_promised(sv->conf);
-    uint64_t listens = 0;
+    uint64_t listens = 0, room;
 
     for (size_t i = 0; i < sv->conf->rule_count; i++)
         listens += sv->conf->rules[i].listen_count;
-    if (sv->available < listens + SESSION_FDS) {
+    if (sv->available < listens + SESSION_FDS && !goes_on(sv)) {
         log_message(sv->log, LEVEL_ERROR,
                     "%" PRIu64 " listeners and one session need %" PRIu64 " descriptors, %" PRIu64
                     " can be had: raise the hard limit (LimitNOFILE= under systemd)",
                     listens, listens + SESSION_FDS, sv->available);
         return false;
     }
-    if (promised > sv->available)
-        log_fields(sv->log, LEVEL_WARNING,
-                   "the limits promise more descriptors than can be had: lower max_connections, or "
-                   "raise the hard limit (LimitNOFILE= under systemd)",
-                   (struct log_field[]){LOG_NUMBER("promised", promised),
-                                        LOG_NUMBER("available", sv->available)},
-                   2);
+    room = sv->available > listens ? sv->available - listens : 0;
     fds_budget(&sv->fds, sv->available);
-    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds,
-                    pipes_most(sv->available - listens, promised - listens)))
+    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds, pipes_most(room, promised - listens)))
         return fail(sv, "worker", ENOMEM);
     sv->worker.changed = on_change;
     sv->worker.changed_arg = sv;
