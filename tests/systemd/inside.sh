@@ -4,6 +4,7 @@
 # Run by systemd.test.sh inside the throw-away system, as root: /stage holds what make install made,
 # /tests the tests of the source. With arguments only those tests (functions of test_*.sh) are run.
 set -u
+trap '' PIPE # a client that has ended is a failed test, not the end of all
 unit=penstockd.service
 unit_file=$(find /stage -name $unit | head -n 1)
 unit_file=${unit_file#/stage}
@@ -29,6 +30,9 @@ case $unit_file in
 esac
 ldconfig
 systemctl daemon-reload
+# Sessions that are to be full should be so before long.
+echo 4096 131072 262144 > /proc/sys/net/ipv4/tcp_rmem
+echo 4096 16384 262144 > /proc/sys/net/ipv4/tcp_wmem
 systemd-run -q --unit=echo socat TCP-LISTEN:7,bind=127.0.0.1,backlog=1000,fork,reuseaddr EXEC:cat
 await eval '(exec {s}<> /dev/tcp/127.0.0.1/7)' || exit 125
 

@@ -3,6 +3,7 @@
 # What every test in the throw-away system stands on. inside.sh has set $unit, $unit_file, $socket_file, $conf.
 
 passed=0 failed=0 skipped=0
+load_pid='' churn_pid=''
 
 # --- waiting and comparing ------------------------------------------------------------------
 
@@ -108,24 +109,29 @@ web_rule='web = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7"; };'
 load_rule='load = { listen = "127.0.0.1:81"; upstream = "127.0.0.1:7000"; max_connections = 1000; };'
 load_answer() {
     local line=''
-    read -rt 100 -u "${LOAD[0]}" line
+    read -rt 100 -u "$load_out" line
     expect "what the sessions say" "$line" 'ok*'
 }
 load_begin() {
     coproc LOAD { exec python3 /tests/systemd/sessions.py 81 7000 "$1"; }
     # shellcheck disable=SC2153
     load_pid=$LOAD_PID
+    # Of our own, for LOAD is gone when the program is.
+    exec {load_out}<&"${LOAD[0]}" {load_in}>&"${LOAD[1]}"
     load_answer
 }
 load_do() {
-    echo "$1" >&"${LOAD[1]}"
+    echo "$1" >&"$load_in"
     load_answer
 }
 load_end() {
     load_do "$1"
     local status=$?
-    kill "$load_pid" 2> /dev/null
-    wait "$load_pid" 2> /dev/null
+    exec {load_out}<&- {load_in}>&-
+    {
+        kill "$load_pid"
+        wait "$load_pid"
+    } 2> /dev/null
     load_pid=
     return $status
 }
@@ -173,9 +179,9 @@ run() {
     esac
     # What a test that has failed has left.
     [ ! -d "/run/systemd/system/$unit.d" ] || undo_drop_ins
-    for pid in ${load_pid-} ${churn_pid-}; do
-        kill -KILL "$pid" 2> /dev/null
-        wait "$pid" 2> /dev/null
-    done
+    for pid in $load_pid $churn_pid; do
+        kill -KILL "$pid"
+        wait "$pid"
+    done 2> /dev/null
     load_pid='' churn_pid=''
 }

@@ -206,8 +206,11 @@ class Load:
                                                                     len(self.not_ended())))
 
     def not_full(self):
-        return [s for s in self.sessions
-                if s.deaf() is not None and not s.ends[1 - s.deaf()].blocked]
+        """Those that would take more, and they get it."""
+        ends = [s.ends[1 - s.deaf()] for s in self.sessions if s.deaf() is not None]
+        for end in ends:
+            end.send(CHUNK)
+        return [e for e in ends if not e.blocked]
 
     def not_ended(self):
         return [s for s in self.sessions

@@ -42,7 +42,7 @@ idle_service_ends_and_comes_back() {
     systemctl stop "$unit"
     mark_journal
     write_conf << 'CONF'
-daemon = { exit_idle_time = "1s"; };
+daemon = { exit_idle_time = "500ms"; };
 rules  = { idle = { listen = "systemd:idle"; upstream = "127.0.0.1:7"; }; };
 CONF
     make_socket idle 8003
@@ -55,8 +55,12 @@ CONF
     echo_over "$s" "here again" || return 1
     [ "$(main_pid)" != "$pid" ] || return 1
     pid=$(main_pid)
-    await has_line -g 'listening' && restart_once && echo_over "$s" "after a restart" || return 1
-    pid=$(main_pid)
+    for _ in {1..20}; do
+        sleep 0.05
+        echo_over "$s" "still here" && expect SubState "$(show SubState)" running || return 1
+    done
+    expect MainPID "$(main_pid)" "$pid" &&
+        restart_once && echo_over "$s" "after a restart" || return 1
     exec {s}>&-
     await is ActiveState inactive && expect Result "$(show Result)" success || return 1
     works 8003 || return 1

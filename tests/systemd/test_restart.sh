@@ -113,7 +113,7 @@ CONF
 
 # A backlog that is full does not answer: connect(2) goes on until somebody accepts.
 restart_while_a_connect_is_under_way() {
-    local s
+    local s slow_pid slow_in slow_out
     write_conf << 'CONF'
 rules = { slow = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7001"; connect_timeout = "60s"; }; };
 CONF
@@ -130,14 +130,17 @@ c, _ = s.accept()
 c.sendall(c.recv(100))
 c.recv(1)'
     }
-    read -rt 10 -u "${SLOW[0]}"
+    # shellcheck disable=SC2153
+    slow_pid=$SLOW_PID
+    exec {slow_out}<&"${SLOW[0]}" {slow_in}>&"${SLOW[1]}"
+    read -rt 10 -u "$slow_out" || return 1
     exec {s}<> /dev/tcp/127.0.0.1/80
     await eval "[ -n \"\$(ss -Htn state syn-sent 'dport = :7001')\" ]" && restart_once &&
         await is StatusText '1 sessions, *' || return 1
-    echo go >&"${SLOW[1]}"
+    echo go >&"$slow_in"
     echo_over "$s" connected || return 1
     exec {s}>&-
-    wait "$SLOW_PID"
+    wait "$slow_pid" || return 1
     await has_line RULE=slow UPSTREAM=127.0.0.1:7001
 }
 
