@@ -8,8 +8,7 @@
 #include <sys/un.h>
 
 #include "os/addr.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "suite.h"
 
 static const struct {
     const char *text;
@@ -302,8 +301,6 @@ int main(void)
 {
     Suite *suite = suite_create("addr");
     TCase *tcase = tcase_create("addr");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, every_form_is_read, 0, (int)COUNT_OF(specs));
@@ -316,8 +313,5 @@ int main(void)
     tcase_add_test(tcase, unknown_families_and_unnamed_peers_are_told_apart);
     tcase_add_test(tcase, equal_is_the_same_in_every_part);
     tcase_add_test(tcase, printing_cuts_and_never_overruns);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

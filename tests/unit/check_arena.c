@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "suite.h"
 
 START_TEST(what_it_gives_is_zeroed_aligned_and_apart)
 {
@@ -62,15 +63,10 @@ int main(void)
 {
     Suite *suite = suite_create("arena");
     TCase *tcase = tcase_create("arena");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, what_it_gives_is_zeroed_aligned_and_apart);
     tcase_add_test(tcase, texts_are_copied_and_formatted);
     tcase_add_test(tcase, sizes_that_overflow_are_refused);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

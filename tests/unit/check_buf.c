@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "suite.h"
 
 START_TEST(it_gives_back_what_was_put_in)
 {
@@ -71,16 +72,11 @@ int main(void)
 {
     Suite *suite = suite_create("buf");
     TCase *tcase = tcase_create("buf");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, it_gives_back_what_was_put_in);
     tcase_add_test(tcase, empty_it_owns_nothing);
     tcase_add_test(tcase, it_is_filled_only_when_empty);
     tcase_add_test(tcase, it_has_a_hard_maximum);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

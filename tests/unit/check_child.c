@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "os/child.h"
+#include "suite.h"
 
 #define WAIT_MS 60000
 
@@ -42,18 +43,6 @@ static struct child_end run(const char *script)
     ck_assert_int_eq(child_finish(&c, &end), 0);
     ck_assert_ptr_nonnull(end.output);
     return end;
-}
-
-static int count_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
 }
 
 START_TEST(what_it_says_and_how_it_ends)
@@ -174,8 +163,6 @@ int main(void)
 {
     Suite *suite = suite_create("child");
     TCase *tcase = tcase_create("child");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 120);
@@ -187,8 +174,5 @@ int main(void)
     tcase_add_test(tcase, of_its_output_it_has_no_third_descriptor);
     tcase_add_test(tcase, long_output_is_cut);
     tcase_add_test(tcase, while_it_runs_nobody_waits);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

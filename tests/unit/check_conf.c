@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "conf_words.h"
+#include "suite.h"
 
 /* conf_dump_rules(), or conf_dump() without `rules`. */
 static char *dumped_rules(const struct conf *conf, const struct conf_rule *const *rules,
@@ -500,12 +501,7 @@ static TCase *texts_case(void)
 int main(void)
 {
     Suite *suite = suite_create("conf");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, texts_case());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "conf_words.h"
+#include "suite.h"
 
 static void expect_errors(const char *text, size_t len, const char *expected)
 {
@@ -316,8 +317,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf errors");
     TCase *tcase = tcase_create("texts");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 60);
@@ -325,8 +324,5 @@ int main(void)
     tcase_add_test(tcase, nul_bytes_are_found);
     tcase_add_test(tcase, control_characters_do_not_reach_the_terminal);
     tcase_add_test(tcase, a_megabyte_in_one_line_is_read);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conf_words.h"
+#include "suite.h"
 
 static char directory[64]; /* of the test under way; each test is a process of its own */
 
@@ -224,12 +225,7 @@ static TCase *files_case(void)
 int main(void)
 {
     Suite *suite = suite_create("conf files");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, files_case());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,53 +9,8 @@
 
 #include "conf/diff.h"
 #include "conf_words.h"
-
-/* --- memory that runs out: the linker puts these before malloc(3) ---------------------------- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void __wrap_free(void *p);
-
-static struct {
-    bool counts;
-    long live;  /* pieces that were given and not freed, since counting began */
-    long until; /* so many more are given; negative: any number */
-    long refused;
-} memory;
-
-static bool is_given(void)
-{
-    if (!memory.counts)
-        return true;
-    if (memory.until == 0) {
-        memory.refused++;
-        return false;
-    }
-    if (memory.until > 0)
-        memory.until--;
-    memory.live++;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return is_given() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return is_given() ? __real_calloc(count, size) : NULL;
-}
-
-void __wrap_free(void *p)
-{
-    if (memory.counts && p != NULL)
-        memory.live--;
-    __real_free(p);
-}
+#include "memory.h"
+#include "suite.h"
 
 /* --- configs to rules ------------------------------------------------------------------------ */
 
@@ -416,15 +371,11 @@ START_TEST(without_memory_nothing_is_left_behind)
 
     do {
         given++;
-        memory.live = 0;
-        memory.refused = 0;
-        memory.until = given;
-        memory.counts = true;
+        memory_runs_out(given, false);
         error = conf_diff(&diff, old.list, old.count, new.list, new.count);
         if (error == 0)
             conf_diff_free(&diff);
-        memory.counts = false;
-        ck_assert_int_eq(error, memory.refused > 0 ? -ENOMEM : 0);
+        ck_assert_int_eq(error, memory_is_back() ? -ENOMEM : 0);
         ck_assert_int_eq(memory.live, 0);
         ck_assert_ptr_null(diff.rules);
     } while (error != 0);
@@ -453,8 +404,6 @@ int main(void)
 {
     Suite *suite = suite_create("diff");
     TCase *tcase = tcase_create("diff");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 60);
@@ -464,8 +413,5 @@ int main(void)
     tcase_add_test(tcase, one_rule_of_ten_thousand_is_found);
     tcase_add_test(tcase, without_memory_nothing_is_left_behind);
     tcase_add_test(tcase, what_is_not_unique_is_refused);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "flow/half.h"
+#include "suite.h"
 
 #define CODES (DIR_STATES * DIR_STATES * PHASE_STATES)
 
@@ -273,8 +274,6 @@ int main(int argc, char **argv)
 {
     Suite *suite = suite_create("half");
     TCase *tcase = tcase_create("half");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     if (argc > 1 && strcmp(argv[1], "--print") == 0)
         return print_table();
@@ -286,8 +285,5 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, a_reset_side_is_read_to_its_end);
     tcase_add_test(tcase, a_reset_after_the_fin_settles_at_once);
     tcase_add_test(tcase, impossible_events_change_nothing);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

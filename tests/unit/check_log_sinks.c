@@ -18,6 +18,7 @@
 #include "os/log.h"
 #include "os/log_datagram.h"
 #include "os/log_sink.h"
+#include "suite.h"
 
 static int saved_stderr = -1;
 
@@ -373,11 +374,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

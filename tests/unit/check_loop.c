@@ -19,6 +19,7 @@
 #include "loop/engine.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
+#include "suite.h"
 
 static const enum loop_engine engines[] = {LOOP_SELECT, LOOP_EPOLL};
 
@@ -579,8 +580,7 @@ int main(void)
 {
     Suite *suite = suite_create("loop");
     TCase *tcase = tcase_create("each engine"), *both = tcase_create("auto");
-    SRunner *runner = srunner_create(suite);
-    int n = engine_epoll ? 2 : 1, failed;
+    int n = engine_epoll ? 2 : 1;
 
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, both);
@@ -600,8 +600,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_burst_of_signals_is_one_event, 0, n);
     tcase_add_test(both, auto_moves_while_running);
     tcase_add_test(both, a_move_in_the_middle_of_a_batch_loses_nothing);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/memfile.h"
+#include "suite.h"
 
 START_TEST(what_is_written_is_read)
 {
@@ -82,16 +83,11 @@ int main(void)
 {
     Suite *suite = suite_create("memfile");
     TCase *tcase = tcase_create("memfile");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, what_is_written_is_read);
     tcase_add_test(tcase, an_empty_file_is_one_too);
     tcase_add_test(tcase, what_is_too_large_is_not_read);
     tcase_add_test(tcase, what_is_no_file_is_not_read);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "conf/options.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "suite.h"
 
 /* Set one option from a value of the config, and give what was said about it. */
 static const char *set(const char *name, struct conf_options *options, struct conf_node value,
@@ -380,8 +379,6 @@ int main(void)
 {
     Suite *suite = suite_create("options");
     TCase *tcase = tcase_create("options");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, values_are_stored_in_their_members);
@@ -393,8 +390,5 @@ int main(void)
     tcase_add_test(tcase, every_default_is_a_value_that_is_allowed);
     tcase_add_test(tcase, the_manual_has_every_option_s_row_word_for_word);
     tcase_add_test(tcase, texts_are_quoted_for_the_config);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/crc32.h"
 #include "base/pack.h"
+#include "suite.h"
 
 static struct arena *arena;
 
@@ -289,8 +290,6 @@ int main(void)
 {
     Suite *suite = suite_create("pack");
     TCase *tcase = tcase_create("pack");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -308,8 +307,5 @@ int main(void)
     tcase_add_test(tcase, a_text_has_no_nul_inside);
     tcase_add_test(tcase, counts_are_held_against_what_is_there);
     tcase_add_test(tcase, the_checksum_is_the_usual_one);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

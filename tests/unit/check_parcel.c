@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,22 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "os/parcel.h"
 #include "os/sock.h"
+#include "suite.h"
 
 #define MANY 4000 /* and as many duplicates */
-
-static int count_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
 
 static void limit_descriptors(rlim_t soft)
 {
@@ -209,8 +198,6 @@ int main(void)
 {
     Suite *suite = suite_create("parcel");
     TCase *tcase = tcase_create("parcel");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 60);
@@ -220,8 +207,5 @@ int main(void)
     tcase_add_test(tcase, one_that_is_full_says_how_many_it_has);
     tcase_add_test(tcase, what_there_is_no_room_for_is_closed);
     tcase_add_test(tcase, what_is_no_parcel_is_an_error);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "daemon/snapshot_check.h"
 #include "snapshot_promises.h"
 #include "snapshot_sample.h"
+#include "suite.h"
 
 static struct sample sample; /* each test has its own: it runs in a process of its own */
 
@@ -187,8 +188,6 @@ int main(void)
 {
     Suite *suite = suite_create("snapshot_check");
     TCase *tcase = tcase_create("snapshot_check");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -199,8 +198,5 @@ int main(void)
     tcase_add_test(tcase, addresses_are_bounded);
     tcase_add_test(tcase, half_states_are_those_that_can_be);
     tcase_add_test(tcase, bytes_are_kept_where_they_can_go);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "os/sock.h"
+#include "suite.h"
 
 #define WAIT_MS 20000
 
@@ -472,8 +473,7 @@ int main(void)
 {
     Suite *suite = suite_create("sock");
     TCase *names = tcase_create("names"), *ends = tcase_create("ends");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    int status;
 
     if (!mkdtemp(directory))
         return EXIT_FAILURE;
@@ -494,9 +494,7 @@ int main(void)
     tcase_add_loop_test(ends, a_reset_throws_away_what_is_unsent, 0, 2);
     tcase_add_test(ends, a_unix_peer_sees_an_end);
     tcase_add_test(ends, a_descriptor_stays_or_goes);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_run(suite);
     rmdir(directory);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -16,6 +16,7 @@
 
 #include "os/sock.h"
 #include "os/systemd.h"
+#include "suite.h"
 
 #define TEXT 1024
 
@@ -306,8 +307,6 @@ int main(void)
 {
     Suite *suite = suite_create("systemd");
     TCase *tcase = tcase_create("with or without libsystemd");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, without_a_manager_all_is_well);
@@ -327,8 +326,5 @@ int main(void)
         tcase_add_test(with, who_does_not_answer_is_not_waited_for);
         tcase_add_test(with, who_does_not_listen_is_not_asked);
     }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "suite.h"
 
 #define MANY 20000
 
@@ -102,16 +103,11 @@ int main(void)
 {
     Suite *suite = suite_create("table");
     TCase *tcase = tcase_create("table");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, it_finds_what_was_put_in_and_nothing_else);
     tcase_add_test(tcase, a_key_is_taken_once);
     tcase_add_test(tcase, what_is_removed_is_gone_and_can_come_back);
     tcase_add_test(tcase, it_grows_and_loses_nothing);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

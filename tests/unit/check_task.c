@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,9 +10,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "loop/engine.h"
 #include "loop/loop.h"
 #include "loop/task.h"
+#include "suite.h"
 
 static const enum loop_engine engines[] = {LOOP_SELECT, LOOP_EPOLL};
 
@@ -47,18 +48,6 @@ static void tear_down(struct jobs *jobs)
     close(jobs->gate[0]);
     close(jobs->gate[1]);
     loop_free(jobs->loop);
-}
-
-static int count_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
 }
 
 static void work(void *arg)
@@ -227,8 +216,7 @@ int main(void)
 {
     Suite *suite = suite_create("task");
     TCase *tcase = tcase_create("each engine");
-    SRunner *runner = srunner_create(suite);
-    int n = engine_epoll ? 2 : 1, failed;
+    int n = engine_epoll ? 2 : 1;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 60);
@@ -237,8 +225,5 @@ int main(void)
     tcase_add_loop_test(tcase, abandoned_work_ends_and_nobody_hears_of_it, 0, n);
     tcase_add_loop_test(tcase, without_means_it_is_done_at_once, 0, n);
     tcase_add_loop_test(tcase, done_may_start_the_next, 0, n);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

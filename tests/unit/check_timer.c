@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "loop/timer.h"
+#include "suite.h"
 
 enum { COUNT = 300, STEPS = 20000 };
 
@@ -81,15 +82,10 @@ int main(void)
 {
     Suite *suite = suite_create("timer");
     TCase *tcase = tcase_create("timer");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, the_first_is_always_the_soonest);
     tcase_add_test(tcase, they_come_out_in_order);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "suite.h"
 
 #define DURATION "allowed: a whole number and ms, s, min, h or d (\"250ms\", \"10min\")"
 #define SIZE     "allowed: a whole number and nothing, K, M or G (\"1500\", \"16K\")"
@@ -145,8 +144,6 @@ int main(void)
 {
     Suite *suite = suite_create("units");
     TCase *tcase = tcase_create("units");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, durations_are_read_and_printed, 0, (int)COUNT_OF(durations));
@@ -154,8 +151,5 @@ int main(void)
     tcase_add_loop_test(tcase, sizes_are_read_and_printed, 0, (int)COUNT_OF(sizes));
     tcase_add_loop_test(tcase, what_is_no_size_is_refused, 0, (int)COUNT_OF(bad_sizes));
     tcase_add_test(tcase, printing_cuts_like_snprintf);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "os/watchdir.h"
+#include "suite.h"
 
 /* A directory "dir" in a directory of its own, watched; all names are relative to the latter. */
 struct place {
@@ -219,8 +220,6 @@ int main(void)
 {
     Suite *suite = suite_create("watchdir");
     TCase *tcase = tcase_create("watchdir");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 60);
@@ -231,8 +230,5 @@ int main(void)
     tcase_add_test(tcase, a_directory_that_is_replaced_is_watched_again);
     tcase_add_test(tcase, lost_news_count_as_wanted);
     tcase_add_test(tcase, what_is_no_directory_is_an_error);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

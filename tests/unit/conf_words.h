@@ -8,8 +8,6 @@
 
 #include "conf/conf.h"
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 #define RULE_A "a = { listen = \"1.2.3.4:1\"; upstream = \"h:1\"; };"
 
 /* What conf_errors_print() says; the caller frees it. */
