@@ -23,6 +23,16 @@ int buf_fill(struct buf *b, const void *bytes, size_t size)
     return 0;
 }
 
+int buf_take(struct buf *b, void *bytes, size_t size)
+{
+    if (b->data || size == 0 || size > BUF_MAX)
+        return -EINVAL;
+    b->data = bytes;
+    b->start = 0;
+    b->end = (uint32_t)size;
+    return 0;
+}
+
 void buf_consume(struct buf *b, size_t size)
 {
     assert(size <= buf_size(b));

@@ -35,6 +35,10 @@ static inline const uint8_t *buf_bytes(const struct buf *b)
  * BUF_MAX) or -ENOMEM, and then it is as it was. */
 int buf_fill(struct buf *b, const void *bytes, size_t size);
 
+/* The same without a copy: of memory from malloc(3) for at least one byte, which is the buf's from
+ * then on. Returns 0 or -EINVAL. */
+int buf_take(struct buf *b, void *bytes, size_t size);
+
 /* Forget the first `size` bytes (at most buf_size()); with the last one the memory is freed. */
 void buf_consume(struct buf *b, size_t size);
 

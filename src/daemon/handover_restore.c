@@ -149,10 +149,9 @@ static const char *restore_rules(struct restoring *r)
 }
 
 /* A socket that has not come along is opened anew. */
-static int open_listener(const struct restoring *r, struct listener *l,
-                         const struct snap_listener *from)
+static int open_listener(struct listener *l, int fd, const struct snap_listener *from)
 {
-    int fd = take(r->in, &from->fd), error;
+    int error;
     const char *why = NULL;
     struct addr bound;
 
@@ -175,10 +174,14 @@ static void restore_listener(struct restoring *r, uint32_t i)
     struct rule *rule = r->rules[from->rule];
     const struct old_conf *c = &r->confs[r->snap->rules[from->rule].conf];
     const struct conf_listen *conf = table_find(c->listens, from->text);
-    struct listener *l =
-        conf && conf->rule == rule->conf ? listener_new(r->set->worker, conf) : NULL;
-    int error = l ? open_listener(r, l, from) : -ENOENT;
+    bool is_known = conf && conf->rule == rule->conf;
+    struct listener *l = is_known ? listener_new(r->set->worker, conf) : NULL;
+    int fd = take(r->in, &from->fd), error = is_known ? -ENOMEM : -ENOENT;
 
+    if (l)
+        error = open_listener(l, fd, from);
+    else if (fd >= 0)
+        close(fd);
     if (error == 0)
         error = listener_start(l);
     if (error) {

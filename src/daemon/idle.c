@@ -39,9 +39,9 @@ void idle_changed(struct idle *idle)
     const struct worker *w = idle->set->worker;
     int64_t ms = idle_ms(idle);
 
-    if (w->live > 0 || ms <= 0)
+    if (w->live > 0 || ms <= 0 || !is_all_passed(idle->set))
         loop_timer_stop(w->loop, &idle->timer);
-    else if (is_all_passed(idle->set))
+    else
         loop_timer(w->loop, &idle->timer, ms, on_timer);
 }
 

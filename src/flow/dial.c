@@ -57,6 +57,7 @@ static enum end end_of(int error)
 static struct verdict failed(struct session *s, enum end end, int error)
 {
     s->reset[CLIENT] = true;
+    s->reset[UPSTREAM] = true;
     s->error = error;
     return VERDICT_END(end);
 }

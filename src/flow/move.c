@@ -40,16 +40,17 @@ int move_keep(struct session *s, enum side from)
     size_t size;
     int error;
 
-    if (!f->pipe)
+    if (!f->pipe || f->pipe->held == 0)
         return 0;
     size = f->pipe->held;
-    bytes = malloc(size + 1);
+    bytes = malloc(size);
     if (!bytes)
         return -ENOMEM;
     error = pipe_read(f->pipe, bytes);
     if (error == 0)
-        error = buf_fill(&f->kept, bytes, size);
-    free(bytes);
+        error = buf_take(&f->kept, bytes, size);
+    if (error)
+        free(bytes);
     pipe_give(&s->worker->pipes, f->pipe);
     f->pipe = NULL;
     return error;

@@ -17,10 +17,12 @@ static bool is_family(const struct addr *a)
 }
 
 /* While it relays, and not both directions are shut: that would have been the end. */
-static bool can_go_on(const struct half *h)
+static bool can_go_on(const struct persist_slot *s)
 {
-    return h->phase == PHASE_RELAYING && h->dir[CLIENT] < DIR_STATES &&
-           h->dir[UPSTREAM] < DIR_STATES &&
+    const struct half *h = &s->half;
+
+    return s->started >= 0 && s->active >= 0 && h->phase == PHASE_RELAYING &&
+           h->dir[CLIENT] < DIR_STATES && h->dir[UPSTREAM] < DIR_STATES &&
            (h->dir[CLIENT] != DIR_SHUT || h->dir[UPSTREAM] != DIR_SHUT);
 }
 
@@ -36,7 +38,7 @@ bool persist_file_check(struct persist_file *file, size_t size)
             !is_family(&s->client) || !is_family(&s->upstream))
             return false;
         s->client.un.path = s->client.family == AF_UNIX ? NULL : s->client.un.path;
-        if (!can_go_on(&s->half))
+        if (!can_go_on(s))
             atomic_store(&s->held, 1);
     }
     return true;

@@ -26,7 +26,7 @@ struct persist_slot {
     uint64_t bytes[2];
     uint32_t connect_ms;
     struct half half;
-    bool keepalive;               /* still to be set on the upstream */
+    uint8_t keepalive;            /* is it still to be set on the upstream? */
     struct addr client, upstream; /* without paths */
     char rule[72];
     char listen[ADDR_TEXT_MAX];
@@ -44,7 +44,7 @@ struct persist_file {
 #define PERSIST_VERSION 1
 
 /* Is it one that this program can read: a copy of `size` bytes? Every text in it ends then, and
- * every half state is one that can be gone on with, or its slot is marked as held. */
+ * every half state and time is one that can be gone on with, or its slot is marked as held. */
 bool persist_file_check(struct persist_file *file, size_t size);
 
 #endif
