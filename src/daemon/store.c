@@ -179,6 +179,14 @@ static int store_snapshot(int fd, int *left_ms)
     return error;
 }
 
+/* If no process takes them up, the manager closes them: a stream that is cut must not look whole.
+ */
+static void reset_at_end(const struct handover *h, bool reset)
+{
+    for (size_t i = 0; i < h->session_count; i++)
+        sock_reset_at_end(h->sessions[i], reset);
+}
+
 int store_handover(struct store *st, const struct handover *h)
 {
     int left_ms = PATIENCE_MS, fd, error;
@@ -188,6 +196,7 @@ int store_handover(struct store *st, const struct handover *h)
     fd = memfile_new("penstock-snapshot", h->bytes, h->size);
     if (fd < 0)
         return fd;
+    reset_at_end(h, true);
     error = store_all(PASSED_SESSION, h->sessions, h->session_count, &left_ms);
     if (error == 0)
         error = store_snapshot(fd, &left_ms);
@@ -226,6 +235,7 @@ static int take(void *arg, const struct snap_fd *fd)
         return -1;
     taken = f->passed->sockets[key->index].fd;
     f->passed->sockets[key->index].fd = -1;
+    sock_reset_at_end(taken, false);
     return taken;
 }
 

@@ -107,6 +107,9 @@ void sock_end(int fd);
  */
 void sock_abort(int fd);
 
+/* Shall whoever closes the last duplicate reset the connection? (A UNIX socket has no reset.) */
+void sock_reset_at_end(int fd, bool reset);
+
 /* Shall the descriptor stay open when another program is executed? */
 int sock_keep_on_exec(int fd, bool keep);
 

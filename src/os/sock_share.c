@@ -112,6 +112,13 @@ void sock_abort(int fd)
 
 /* --- to hand on ------------------------------------------------------------------------------- */
 
+void sock_reset_at_end(int fd, bool reset)
+{
+    const struct linger linger = {.l_onoff = reset};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 int sock_keep_on_exec(int fd, bool keep)
 {
     int flags = fcntl(fd, F_GETFD);

@@ -17,6 +17,7 @@ It answers commands, a line each:
             side after the other, or a reset of either side, which has to arrive at the other
     let-go  at once: from now on sessions may end
     cut     when every session has been ended from the middle, seen from both sides
+    reset   the same; and what was cut off has been reset, so that it does not look whole
 The answer is "ok" and what was seen, or "fault" and what is wrong.
 """
 
@@ -78,6 +79,8 @@ class End:
             self.lost(e.strerror)
 
     def receive(self):
+        if self.reset:
+            return  # sending has told so, and reading would tell something else
         try:
             data = self.socket.recv(1 << 17)
         except BlockingIOError:
@@ -283,11 +286,19 @@ class Load:
         fins, resets = (sum(getattr(e, name) for e in ends) for name in ("fin", "reset"))
         return "%d FINs, %d resets" % (fins, resets)
 
+    def reset(self):
+        seen = self.cut()
+        for session in self.sessions:
+            for end in session.ends:
+                if end.fin and not end.other().shut:
+                    raise Fault("%s: a FIN that nobody has sent" % end)
+        return seen
+
     # --- commands ---
 
     def run(self):
         commands = {"moved": self.moved, "finish": self.finish, "let-go": self.let_go,
-                    "cut": self.cut}
+                    "cut": self.cut, "reset": self.reset}
         try:
             self.open()
             print("ok", flush=True)

@@ -56,7 +56,7 @@ sessions_end_after_a_restart_when_it_stops() {
     write_conf <<< "daemon = { drain_timeout = \"1s\"; }; rules = { $load_rule };"
     start_clean && load_begin 20 && restart_once && load_do moved && load_do let-go || return 1
     systemctl stop "$unit" || return 1
-    load_end cut && refused 81 &&
+    load_end reset && refused 81 &&
         expect NFileDescriptorStore "$(show NFileDescriptorStore)" 0 &&
         expect Result "$(show Result)" success
 }
@@ -158,7 +158,7 @@ CONF
     for how in ExecStop= FileDescriptorStoreMax=0; do
         drop_in no-store <<< "[Service]
 $how"
-        start_clean && load_begin 20 && load_do let-go && restart_once && load_end cut || return 1
+        start_clean && load_begin 20 && load_do let-go && restart_once && load_end reset || return 1
         # What the former process had in the store was shut down, and is not taken for a listener.
         works 80 && unix_works /run/penstock/web.sock || return 1
         expect Result "$(show Result)" success || return 1

@@ -32,7 +32,7 @@ stop_cuts_what_does_not_end() {
     write_conf <<< "daemon = { drain_timeout = \"1s\"; }; rules = { $load_rule };"
     start_clean && load_begin 50 && load_do let-go || return 1
     systemctl stop "$unit" || return 1
-    load_end cut && refused 81 || return 1
+    load_end reset && refused 81 || return 1
     expect Result "$(show Result)" success &&
         expect NFileDescriptorStore "$(show NFileDescriptorStore)" 0 &&
         await has_line RULE=load END=shutdown &&
@@ -45,7 +45,7 @@ killed_with_sigterm_is_stopped() {
     write_conf <<< "daemon = { drain_timeout = \"0s\"; }; rules = { $load_rule };"
     start_clean && load_begin 10 && load_do let-go || return 1
     systemctl kill --kill-whom=main "$unit"
-    load_end cut && await is ActiveState inactive && refused 81 &&
+    load_end reset && await is ActiveState inactive && refused 81 &&
         expect Result "$(show Result)" success && expect NRestarts "$(show NRestarts)" 0
 }
 

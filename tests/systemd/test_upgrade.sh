@@ -70,8 +70,49 @@ program_that_can_not_run_is_not_taken() {
     [ $status = 0 ] && expect MainPID "$(main_pid)" "$pid" && load_do moved && load_end finish
 }
 
+# What is no program at all: everything waits in the store for one that is.
+break_program() {
+    mv "$program" "$program.good"
+    printf '#!/bin/sh\nexit 127\n' > "$program"
+    chmod 755 "$program"
+}
+
+restart_into_a_broken_program_loses_nothing() {
+    local s
+    write_conf <<< "rules = { $web_rule $load_rule };"
+    start_clean && load_begin 20 || return 1
+    # The messenger of the good program has announced the restart, as when a library goes later.
+    drop_in messenger <<< "[Service]
+ExecStop=
+ExecStop=-+$program.good --before-stop"
+    break_program
+    ! systemctl restart "$unit" 2> /dev/null && await is SubState auto-restart
+    local status=$?
+    exec {s}<> /dev/tcp/127.0.0.1/80 || status=1
+    mv "$program.good" "$program"
+    [ $status = 0 ] && await is ActiveState active && echo_over "$s" "waited long" &&
+        load_do moved && load_end finish || return 1
+    exec {s}>&-
+}
+
+stop_of_what_waits_resets_it() {
+    write_conf <<< "rules = { $load_rule };"
+    start_clean && load_begin 20 && load_do let-go || return 1
+    drop_in messenger <<< "[Service]
+ExecStop=
+ExecStop=-+$program.good --before-stop"
+    break_program
+    ! systemctl restart "$unit" 2> /dev/null && await is SubState auto-restart && systemctl stop "$unit"
+    local status=$?
+    mv "$program.good" "$program"
+    [ $status = 0 ] && load_end reset && refused 81 &&
+        expect NFileDescriptorStore "$(show NFileDescriptorStore)" 0
+}
+
 tests+=(
     upgrade_by_restart_and_back
     upgrade_in_place_and_back
     program_that_can_not_run_is_not_taken
+    restart_into_a_broken_program_loses_nothing
+    stop_of_what_waits_resets_it
 )
