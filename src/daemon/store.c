@@ -204,6 +204,7 @@ int store_handover(struct store *st, const struct handover *h)
         error = systemd_barrier(PATIENCE_MS);
     close(fd);
     if (error) {
+        reset_at_end(h, false);
         systemd_store_remove_now(PASSED_SNAPSHOT);
         systemd_store_remove_now(PASSED_SESSION);
     }
