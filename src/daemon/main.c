@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "conf/conf.h"
 #include "daemon/before_stop.h"
 #include "daemon/options.h"
+#include "daemon/reexec_env.h"
 #include "daemon/service.h"
+#include "daemon/snapshot.h"
 #include "loop/engine.h"
 #include "os/fds.h"
 #include "os/log.h"
@@ -50,13 +53,48 @@ static size_t count_listens(const struct conf *conf)
     return count;
 }
 
-static int check(const char *path)
+/* What the config's own option is checked for. */
+static bool may_exit_idle(const struct options *o, const struct conf *conf)
+{
+    const struct conf_listen *l = o->exit_idle_ms > 0 ? conf_not_passed(conf) : NULL;
+
+    if (l)
+        fprintf(stderr,
+                "%s:%u: rule %s listens on %s by itself; with --exit-idle-time every address must "
+                "be a systemd:NAME\n",
+                l->at.file, l->at.line, l->rule->name, l->text);
+    return l == NULL;
+}
+
+/* A penstockd that is about to become this program asks whether that can read what it writes. */
+static bool can_take_over(void)
+{
+    const char *wanted = getenv(REEXEC_VERSION_VARIABLE);
+    char ours[16];
+
+    snprintf(ours, sizeof(ours), "%d", SNAPSHOT_VERSION);
+    if (!wanted || strcmp(wanted, ours) == 0)
+        return true;
+    fprintf(stderr, "snapshots of version %s are wanted, penstockd %s reads version %s\n", wanted,
+            PACKAGE_VERSION, ours);
+    return false;
+}
+
+static int check(const struct options *o)
 {
     uint64_t promised, available = fds_available();
-    struct conf *conf = load(path);
+    const char *path = o->config;
+    struct conf *conf;
 
+    if (!can_take_over())
+        return EX_UNAVAILABLE;
+    conf = load(path);
     if (!conf)
         return EX_CONFIG;
+    if (!may_exit_idle(o, conf)) {
+        conf_unref(conf);
+        return EX_CONFIG;
+    }
     if (conf->daemon.engine == ENGINE_EPOLL && !engine_epoll) {
         struct conf_place at = conf_daemon_place(conf, "engine");
 
@@ -88,27 +126,15 @@ static int dump(const char *path)
     return EXIT_SUCCESS;
 }
 
-/* What the config's own option is checked for. */
-static bool may_exit_idle(const struct options *o, const struct conf *conf)
-{
-    const struct conf_listen *l = o->exit_idle_ms > 0 && conf ? conf_not_passed(conf) : NULL;
-
-    if (l)
-        fprintf(stderr,
-                "%s:%u: rule %s listens on %s by itself; with --exit-idle-time every address must "
-                "be a systemd:NAME\n",
-                l->at.file, l->at.line, l->rule->name, l->text);
-    return l == NULL;
-}
-
 static int run(const struct options *o, char **argv)
 {
     struct conf *conf = load(o->config);
 
-    if (may_exit_idle(o, conf))
-        return service_run(conf, argv, o->exit_idle_ms);
-    conf_unref(conf);
-    return EX_CONFIG;
+    if (conf && !may_exit_idle(o, conf)) {
+        conf_unref(conf);
+        conf = NULL;
+    }
+    return service_run(conf, argv, o->exit_idle_ms);
 }
 
 int main(int argc, char **argv)
@@ -121,7 +147,7 @@ int main(int argc, char **argv)
     case JOB_RUN:
         return run(&o, argv);
     case JOB_CHECK:
-        status = check(o.config);
+        status = check(&o);
         break;
     case JOB_DUMP:
         status = dump(o.config);

@@ -42,26 +42,34 @@ int passed_named(const struct passed *p, const char *name, int from)
     return -1;
 }
 
+/* One more of each under `name`; without memory they are closed. `name` may be one of those there.
+ */
+static void add_all(struct passed *p, const char *name, const int *fds, int count)
+{
+    struct systemd_socket *grown =
+        realloc(p->sockets, ((size_t)p->count + (size_t)count) * sizeof(*grown));
+
+    if (grown)
+        p->sockets = grown;
+    for (int i = 0; i < count; i++) {
+        char *copy = grown ? strdup(name) : NULL;
+
+        if (copy)
+            grown[p->count++] = (struct systemd_socket){.name = copy, .fd = fds[i]};
+        else
+            close(fds[i]);
+    }
+}
+
 /* What is in a parcel takes its place, under its name. */
 static int unpack(struct passed *p, int index)
 {
     int *fds = malloc(PARCEL_MOST * sizeof(*fds)), count = -ENOMEM;
-    struct systemd_socket *grown = NULL;
 
     if (fds)
         count = parcel_unpack(p->sockets[index].fd, fds, PARCEL_MOST);
     if (count > 0)
-        grown = realloc(p->sockets, ((size_t)p->count + (size_t)count) * sizeof(*grown));
-    if (grown)
-        p->sockets = grown;
-    for (int i = 0; i < count; i++) {
-        char *name = grown ? strdup(grown[index].name) : NULL;
-
-        if (name)
-            grown[p->count++] = (struct systemd_socket){.name = name, .fd = fds[i]};
-        else
-            close(fds[i]);
-    }
+        add_all(p, p->sockets[index].name, fds, count);
     free(fds);
     close(p->sockets[index].fd);
     p->sockets[index].fd = -1;
@@ -83,6 +91,9 @@ static void unpack_all(struct passed *p)
 
 static int index_listening(struct passed *p)
 {
+    table_free(p->by_text);
+    free(p->listening);
+    p->listening_count = 0;
     p->by_text = table_new();
     p->listening = calloc((size_t)p->count + 1, sizeof(*p->listening));
     if (!p->by_text || !p->listening)
@@ -125,6 +136,13 @@ int passed_take(struct passed *p)
     return error;
 }
 
+int passed_add_listening(struct passed *p, const int *fds, int count)
+{
+    if (count > 0)
+        add_all(p, PASSED_LISTENING, fds, count);
+    return index_listening(p);
+}
+
 void passed_free(struct passed *p, struct log *log)
 {
     if (p->damaged)
@@ -138,8 +156,6 @@ void passed_free(struct passed *p, struct log *log)
             log_message(log, LEVEL_WARNING,
                         "no rule listens on the passed socket \"systemd:%s\"; it is closed",
                         s->name);
-        else if (strcmp(s->name, PASSED_LISTENING) == 0)
-            sock_stop_listening(s->fd); /* the manager's duplicate must not keep it alive */
         if (is_session(s))
             sock_abort(s->fd); /* nobody can go on with it */
         else

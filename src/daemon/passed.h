@@ -32,6 +32,10 @@ int passed_take(struct passed *p);
 /* The first under that name from number `from` on: its index, or -1. */
 int passed_named(const struct passed *p, const char *name, int from);
 
+/* Add listening sockets that have come in another way, as if they were our own out of the store;
+ * they are closed when there is no memory. Returns 0 or -ENOMEM. */
+int passed_add_listening(struct passed *p, const int *fds, int count);
+
 /* Close those that nobody has taken, each from a socket unit with a warning, and free the rest. */
 void passed_free(struct passed *p, struct log *log);
 

@@ -183,10 +183,37 @@ static int watch_check(struct reexec *r)
     return error ? error : loop_watch(loop, &r->watch, r->child.fd, LOOP_READ, on_checked);
 }
 
+static size_t count_arguments(char *const *argv)
+{
+    size_t count = 0;
+
+    while (argv[count])
+        count++;
+    return count;
+}
+
+/* Our own arguments with --check: that is what it will be started with. */
+static int start_check(struct reexec *r)
+{
+    size_t count = count_arguments(r->argv);
+    char **argv = calloc(count + 2, sizeof(*argv)), check[] = "--check", version[16];
+    int error = -ENOMEM;
+
+    if (!argv)
+        return error;
+    memcpy(argv, r->argv, count * sizeof(*argv));
+    argv[0] = r->program;
+    argv[count] = check;
+    snprintf(version, sizeof(version), "%d", SNAPSHOT_VERSION);
+    if (setenv(REEXEC_VERSION_VARIABLE, version, 1) == 0)
+        error = child_start(&r->child, argv);
+    unsetenv(REEXEC_VERSION_VARIABLE);
+    free(argv);
+    return error;
+}
+
 void reexec_request(struct reexec *r)
 {
-    char check[] = "--check", config[] = "--config";
-    char *argv[] = {r->program, check, config, (char *)r->set->conf->path, NULL};
     int error;
 
     if (r->watch.fd >= 0)
@@ -195,7 +222,7 @@ void reexec_request(struct reexec *r)
         not_handed_over(r, "where the program is can't be told (/proc)");
         return;
     }
-    error = child_start(&r->child, argv);
+    error = start_check(r);
     if (error == 0) {
         error = watch_check(r);
         if (error) {

@@ -30,10 +30,10 @@ void reexec_request(struct reexec *r);
 
 /*
  * What a former program has left to this process, if it has. Returns 0, or -ENOENT when there is
- * nothing; or another negative errno with *why set: every socket that it left has been reset, but
- * those in `passed`.
+ * nothing; or another negative errno with *why set: every connection that it left has been reset;
+ * listening sockets have been added to `passed`.
  */
-int reexec_take(struct inheritance *in, const struct passed *passed, const char **why);
+int reexec_take(struct inheritance *in, struct passed *passed, const char **why);
 void reexec_forget(struct inheritance *in);
 
 #endif

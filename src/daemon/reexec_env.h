@@ -6,4 +6,7 @@
 /* The environment variable with the number of the snapshot's descriptor. */
 #define REEXEC_VARIABLE "PENSTOCK_HANDOVER"
 
+/* For --check: the version of snapshots that it will have to read. */
+#define REEXEC_VERSION_VARIABLE "PENSTOCK_HANDOVER_VERSION"
+
 #endif

@@ -35,17 +35,25 @@ static bool is_passed(const struct passed *passed, int fd)
     return false;
 }
 
-/* Nothing is known of what we were left: whoever is at the other ends must not think it whole. */
-static void reset_all(const struct passed *passed)
+/* Nothing is known of what we were left: whoever is at the other ends must not think it whole. But
+ * a socket that listens tells by itself what it is for. */
+static void reset_all(struct passed *passed)
 {
-    int *fds, count = fds_list(&fds);
+    int *fds, count = fds_list(&fds), listening = 0;
 
     for (int i = 0; i < count; i++) {
+        struct addr bound;
         uint64_t ino;
 
-        if (fds[i] > STDERR_FILENO && !is_passed(passed, fds[i]) && sock_id(fds[i], &ino) == 0)
+        if (fds[i] <= STDERR_FILENO || is_passed(passed, fds[i]) || sock_id(fds[i], &ino))
+            continue;
+        if (sock_check_listening(fds[i], &bound) == 0 && sock_keep_on_exec(fds[i], false) == 0)
+            fds[listening++] = fds[i];
+        else
             sock_abort(fds[i]);
     }
+    if (listening > 0)
+        passed_add_listening(passed, fds, listening);
     if (count >= 0)
         free(fds);
 }
@@ -73,7 +81,7 @@ void reexec_forget(struct inheritance *in)
     *in = (struct inheritance){0};
 }
 
-int reexec_take(struct inheritance *in, const struct passed *passed, const char **why)
+int reexec_take(struct inheritance *in, struct passed *passed, const char **why)
 {
     int fd = snapshot_fd(), error = 0;
     uint8_t *bytes = NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "daemon/before_stop.h"
 #include "daemon/former.h"
@@ -59,6 +60,7 @@ struct service {
     struct timer drain;
     struct timer announced; /* while it is set, to stop is to hand over (before_stop.h) */
     bool stopping;
+    bool is_successor; /* of a process whose sessions go on */
 };
 
 /* --- stopping -------------------------------------------------------------------------------- */
@@ -93,7 +95,7 @@ static bool hand_over(struct service *sv)
     int error;
 
     persist_suspend(&sv->worker);
-    error = handover_save(&sv->set, &h);
+    error = store_is_there() ? handover_save(&sv->set, &h) : -ENOTCONN;
     if (error == 0) {
         error = store_handover(&sv->store, &h);
         handover_free(&h);
@@ -238,7 +240,7 @@ static enum loop_engine engine_of(const struct conf *conf)
  * end that. */
 static bool goes_on(const struct service *sv)
 {
-    return sv->former.forget != NULL;
+    return sv->is_successor;
 }
 
 static bool start_log(struct service *sv)
@@ -277,6 +279,7 @@ static bool start_fds(struct service *sv)
     if (error)
         return fail(sv, "sockets passed by the service manager", error);
     former_find(&sv->former, &sv->passed);
+    sv->is_successor = sv->former.forget != NULL;
     /* those are listeners and sessions, which the limits promise */
     sv->available = fds_available() + (unsigned)sv->passed.count + sv->former.inherited;
     return true;
@@ -370,6 +373,11 @@ static bool drop_privileges(struct service *sv)
     if (d->group && group_find(d->group, &gid))
         return refuse(sv, "group", d->group, "there is no such group");
     error = user_become(d->user, d->group);
+    if (error && goes_on(sv) && geteuid() != 0) {
+        refuse(sv, d->user ? "user" : "group", d->user ? d->user : d->group,
+               "takes effect with the next start by root");
+        return true;
+    }
     if (error)
         return refuse(sv, d->user ? "user" : "group", d->user ? d->user : d->group,
                       strerror(-error));

@@ -96,6 +96,11 @@ static void on_timer(struct timer *t)
     go_on(container_of(t, struct store, timer));
 }
 
+bool store_is_there(void)
+{
+    return systemd_built_in() && getenv("NOTIFY_SOCKET");
+}
+
 void store_init(struct store *st, const struct ruleset *set)
 {
     *st = (struct store){.set = set};

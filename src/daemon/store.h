@@ -32,6 +32,10 @@ struct store {
 int store_take(struct passed *passed, struct inheritance *in, const char **why);
 void store_forget(struct inheritance *in);
 
+/* Is there a service manager with a store? Whether it has room is for the unit to say
+ * (before_stop.h). */
+bool store_is_there(void);
+
 void store_init(struct store *st, const struct ruleset *set);
 
 /* What was there of a former process is ours now: the manager may let go of it. */
