@@ -431,7 +431,7 @@ def sighup(t):
     client = t.connect(("127.0.0.1", port))
     other = upstream.accept()[0]
     d.signal(signal.SIGHUP)
-    harness.wait_for(lambda: "SIGHUP" in d.log(), "a word on SIGHUP in the log")
+    harness.wait_for(lambda: "reloaded" in d.log(), "a word on the reload in the log")
     client.sendall(b"x")
     check_equal(receive_exactly(other, 1), b"x", "what came through")
     client.close()

@@ -253,10 +253,10 @@ def other_signals(t):
     upstream = t.listener()
     r, port = rule(t, upstream)
     d = t.start({"r": r})
-    for number, name in ((signal.SIGUSR1, "SIGUSR1"), (signal.SIGUSR2, "SIGUSR2"),
-                         (signal.SIGHUP, "SIGHUP")):
+    for number, word in ((signal.SIGUSR1, "SIGUSR1"), (signal.SIGHUP, "reloaded"),
+                         (signal.SIGUSR2, "taken over")):
         d.signal(number)
-        wait_for(lambda: name in d.log(), "a line about %s" % name)
+        wait_for(lambda: word in d.log(), "a line with %s" % word)
     client, other = session(t, upstream, port)
     client.sendall(b"still here")
     check_equal(receive_exactly(other, 10), b"still here", "what comes through")
