@@ -5,7 +5,7 @@ than what the sides say."""
 import socket
 
 import harness
-from harness import check, check_equal, receive_exactly, wait_for
+from harness import check_equal, receive_exactly, wait_for
 
 
 class Upstream:
@@ -71,7 +71,8 @@ class Pair:
     def line(self, d, **match):
         """Its line in the log, with these fields."""
         match["client"] = "127.0.0.1:%d" % self.port
-        return wait_for(lambda: d.sessions(**match), lambda: "the line of a session: %r" % match)[-1]
+        return wait_for(lambda: d.sessions(**match),
+                        lambda: "the line of a session: %r" % match)[-1]
 
     def close(self):
         self.client.close()

@@ -5,8 +5,9 @@ import os
 
 import harness
 from harness import ENGINE, RELAY, check, check_equal, test
-from pairs import Upstream, local
-from test_real import big_file, hash_of, run, program, ssh_server
+from pairs import local
+from test_real import big_file, hash_of, program, ssh_server
+from test_reload_load import Crowd
 from under_load import ROUNDS, SESSIONS, UnderLoad
 
 
@@ -26,19 +27,28 @@ def under_load(t):
 
 @test("handover: between reloads under load, with other rules each time", ENGINE)
 def with_reloads(t):
+    """Rules come, go and change at both; sessions of theirs are kept, drained and killed."""
     u = UnderLoad(t)
-    up = Upstream(t)
-    ports = [t.port() for _ in range(5)]
-    for number in range(ROUNDS // 4):
-        some = u.rng.sample(ports, u.rng.randint(0, 5))
-        rules = dict(u.rules, **{"x%d" % p: {"listen": local(p), "upstream": up.address}
-                                 for p in some})
-        if u.rng.random() < 0.3:
-            u.d.reload(rules, failed=0)
+    crowd = Crowd(t, u)
+    for number in range(ROUNDS // 2):
+        kind = u.rng.random()
+        if kind < 0.4:
+            crowd.turn()
+        elif kind < 0.5:
+            u.d.rewrite("rules = {")
+            u.d.upgrade_fails(u.d.config)
         else:
-            u.d.rewrite(rules)
-        check_equal(u.d.upgrade()["rules"], str(len(rules)), "rules")
-        u.load.check()
+            for _ in range(u.rng.randint(1, 3)):
+                crowd.change()
+            u.d.rewrite(crowd.wanted())
+            line = u.d.upgrade()
+            check_equal((line["rules"], u.d.listening), (str(len(crowd.wanted())),
+                                                         len(crowd.wanted())), "rules, listeners")
+            crowd.some_sessions()
+        if number % 10 == 0:
+            u.load.check()
+    crowd.close()
+    u.d.reload(u.rules, failed=0)
     u.finish()
     u.d.settle()
 
