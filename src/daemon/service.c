@@ -95,14 +95,17 @@ static bool hand_over(struct service *sv)
     int error;
 
     persist_suspend(&sv->worker);
-    error = store_is_there() ? handover_save(&sv->set, &h) : -ENOTCONN;
+    error = store_is_there() ? handover_save(&sv->set, &h) : -ENXIO;
     if (error == 0) {
         error = store_handover(&sv->store, &h);
         handover_free(&h);
     }
     if (error) {
-        log_fields(sv->log, LEVEL_ERROR, "not handed over",
-                   (struct log_field[]){LOG_TEXT("error", strerror(-error))}, 1);
+        log_fields(
+            sv->log, LEVEL_ERROR, "not handed over",
+            (struct log_field[]){LOG_TEXT("error", error == -ENXIO ? "there is no service manager"
+                                                                   : strerror(-error))},
+            1);
         return false;
     }
     log_fields(sv->log, LEVEL_INFO, "handed over",

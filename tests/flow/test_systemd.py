@@ -154,8 +154,8 @@ def manager_is_late(t):
 
 # --- sockets that are passed -----------------------------------------------------------------
 
-def passed(t, rules, sockets, names):
-    """A daemon that is given sockets as sd_listen_fds(3) has it."""
+def passed(t, rules, sockets, names, **options):
+    """A daemon that is given sockets as sd_listen_fds(3) has it. `rules` may be a whole config."""
     blockers = []  # the numbers from 3 on must not be something that the start itself uses
     while not blockers or blockers[-1] < 12:
         blockers.append(os.open("/dev/null", os.O_RDONLY))
@@ -165,9 +165,10 @@ def passed(t, rules, sockets, names):
         for i, fd in enumerate(high):
             os.dup2(fd, 3 + i)
     wrapper = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"]
-    config = {"daemon": {"engine": t.engine}, "rules": rules}
+    config = {"daemon": {"engine": t.engine}, "rules": rules} if isinstance(rules, dict) else rules
     d = t.prepare(config, wrapper=wrapper, preexec=place, pass_fds=range(3, 3 + len(sockets)),
-                  env={"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(names)})
+                  env={"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(names)},
+                  **options)
     try:
         d.start()
     finally:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Handovers that can't be: no manager to give to, a program that can't read, a start that would fail."""
+
+import os
+import signal
+import socket
+import subprocess
+
+from harness import ENGINE, ONCE, check, check_equal, test, wait_for
+from pairs import Upstream, local, open_pair
+from test_systemd import passed
+
+
+@test("a restart that is announced where there is no service manager is a stop", ENGINE)
+def no_manager(t):
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": {"listen": local(port), "upstream": up.address}},
+                daemon={"drain_timeout": 0}, notify=False)
+    pair = open_pair(t, port, up)
+    pair.talk()
+    d.signal(signal.SIGUSR1)
+    wait_for(lambda: "SIGUSR1" in d.log(), "a line about SIGUSR1")
+    d.signal(signal.SIGTERM)
+    check_equal(d.wait_exit(), 0, "exit status")
+    pair.is_reset()  # a cut stream must not end as if it were whole
+    check_equal(pair.line(d)["end"], "shutdown", "end of the session")
+    check("not handed over" in d.log(), "nothing is said of it")
+
+
+@test("an announcement alone changes nothing", ENGINE)
+def only_announced(t):
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": {"listen": local(port), "upstream": up.address}})
+    pair = open_pair(t, port, up)
+    d.signal(signal.SIGUSR1)
+    wait_for(lambda: "SIGUSR1" in d.log(), "a line about SIGUSR1")
+    pair.talk()
+    open_pair(t, port, up).end()
+    pair.end()
+
+
+@test("--check tells whether it can read the snapshots of a former program", ONCE)
+def check_version(t):
+    path = t.write("c.conf", 'rules = { r = { listen = "127.0.0.1:1"; upstream = "127.0.0.1:2"; }; };')
+    for version, status in (("1", 0), ("2", 69), ("0", 69), ("x", 69)):
+        env = dict(os.environ, PENSTOCK_HANDOVER_VERSION=version)
+        run = subprocess.run([t.binary, "--check", "--config", path], env=env, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        check_equal(run.returncode, status, "status for version " + version)
+        check(status == 0 or "version %s " % version in run.stderr, "it says %r" % run.stderr)
+
+
+@test("handover: arguments that would keep the new program from starting are noticed before", ONCE,
+      ("systemd",))
+def arguments(t):
+    up, port = Upstream(t), t.port()
+    listener = t.listener()
+    text = 'rules = { r = { listen = "systemd:web"; upstream = "%s"; }; };' % up.address
+    config = t.path("c.conf")
+    t.write("c.conf", text)
+    d = passed(t, text, [listener], ["web"],
+               args=["--config", config, "--exit-idle-time", "1h"])
+    pair = open_pair(t, listener.getsockname()[1], up)
+    t.write("c.conf", text.replace("systemd:web", local(port)))
+    d.upgrade_fails("--exit-idle-time")
+    pair.talk()
+    t.write("c.conf", text)
+    d.upgrade()
+    pair.talk()
+    pair.end()
+
+
+@test("handover: with a snapshot that can't be read listeners are kept, connections reset", ENGINE)
+def unreadable(t):
+    up, port = Upstream(t), t.port()
+    listener = t.listener(("127.0.0.1", port))
+    client = t.connect(("127.0.0.1", port))
+    inherited, _ = listener.accept()
+    snapshot = os.memfd_create("rubbish")
+    os.write(snapshot, b"rubbish")
+    d = t.prepare({"daemon": {"engine": t.engine},
+                   "rules": {"r": {"listen": local(port), "upstream": up.address}}},
+                  pass_fds=[snapshot, listener.fileno(), inherited.fileno()],
+                  env={"PENSTOCK_HANDOVER": str(snapshot)})
+    d.start()
+    os.close(snapshot)
+    try:
+        check_equal(client.recv(1), None, "what comes instead of a reset")
+    except ConnectionResetError:
+        pass
+    # as the duplicate in the service manager's store does, ours does no harm to it
+    check_equal(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN), 1, "it listens")
+    open_pair(t, port, up).end()
