@@ -23,12 +23,17 @@ static struct log *log_of(const struct reexec *r)
     return r->set->worker->log;
 }
 
-/* The one at our path by now may be another than the one that runs. */
-static char *own_path(void)
+/* What is there by now may be another program than the one that runs. A path that we were started
+ * by is followed, symbolic links and all; a bare name was found by PATH, and where is no more
+ * known. */
+static char *own_path(const char *name)
 {
     char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    ssize_t n;
 
+    if (name && strchr(name, '/'))
+        return strdup(name);
+    n = readlink("/proc/self/exe", path, sizeof(path) - 1);
     if (n <= 0)
         return NULL;
     path[n] = '\0';
@@ -38,7 +43,7 @@ static char *own_path(void)
 int reexec_init(struct reexec *r, struct ruleset *set, char **argv)
 {
     *r = (struct reexec){.set = set, .argv = argv, .watch = WATCH_NONE};
-    r->program = own_path();
+    r->program = own_path(argv[0]);
     return 0;
 }
 

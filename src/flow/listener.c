@@ -18,6 +18,9 @@
 /* Clients accepted in one turn: the backlog can't starve the sessions. */
 #define ACCEPT_TURN 16
 
+/* And those of a backlog that goes: as many as the system holds at most, and not for ever. */
+#define EMPTY_MOST 65536
+
 /* A listener rests this long when the machine has run out of something, and twice as long each
  * time. */
 #define REST_FIRST_MS 10
@@ -379,6 +382,6 @@ static void on_readable(struct watch *w, unsigned events)
 
 void listener_empty(struct listener *l)
 {
-    while (l->watch.fd >= 0 && accept_one(l, false))
+    for (int i = 0; i < EMPTY_MOST && l->watch.fd >= 0 && accept_one(l, false); i++)
         ;
 }
