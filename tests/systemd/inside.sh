@@ -30,9 +30,6 @@ case $unit_file in
 esac
 ldconfig
 systemctl daemon-reload
-# Sessions that are to be full should be so before long.
-echo 4096 131072 262144 > /proc/sys/net/ipv4/tcp_rmem
-echo 4096 16384 262144 > /proc/sys/net/ipv4/tcp_wmem
 systemd-run -q --unit=echo socat TCP-LISTEN:7,bind=127.0.0.1,backlog=1000,fork,reuseaddr EXEC:cat
 await eval '(exec {s}<> /dev/tcp/127.0.0.1/7)' || exit 125
 

@@ -107,12 +107,21 @@ web_rule='web = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7"; };'
 # Many sessions that stay (sessions.py), through port 81.
 # shellcheck disable=SC2034
 load_rule='load = { listen = "127.0.0.1:81"; upstream = "127.0.0.1:7000"; max_connections = 1000; };'
+
 load_answer() {
     local line=''
     read -rt 100 -u "$load_out" line
     expect "what the sessions say" "$line" 'ok*'
 }
+
+# Sessions that are to be full are so before long: of BYTES a side at most.
+set_buffers() {
+    echo "4096 131072 $1" > /proc/sys/net/ipv4/tcp_rmem
+    echo "4096 16384 $1" > /proc/sys/net/ipv4/tcp_wmem
+}
+
 load_begin() {
+    set_buffers 262144
     coproc LOAD { exec python3 /tests/systemd/sessions.py 81 7000 "$1"; }
     # shellcheck disable=SC2153
     load_pid=$LOAD_PID
@@ -168,6 +177,7 @@ dns_begin() {
 
 run() {
     local pid
+    set_buffers 4194304
     "$1"
     case $? in
     0) passed=$((passed + 1)) && echo "ok $1" ;;
