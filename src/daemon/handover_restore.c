@@ -301,6 +301,7 @@ static const char *restore_session(struct restoring *r, const struct snap_sessio
     if (fill(r, s, from)) {
         s->why = "no memory to take it over";
         session_end_now(s, END_ERROR);
+        r->out->lost++;
         return NULL; /* it has been accounted for */
     }
     resume(s, from);
