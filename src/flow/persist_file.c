@@ -16,6 +16,13 @@ static bool is_family(const struct addr *a)
            a->family == AF_UNIX;
 }
 
+/* It was the other process's. */
+static void forget_path(struct addr *a)
+{
+    if (a->family == AF_UNIX)
+        a->un.path = NULL;
+}
+
 /* While it relays, and not both directions are shut: that would have been the end. */
 static bool can_go_on(const struct persist_slot *s)
 {
@@ -37,7 +44,8 @@ bool persist_file_check(struct persist_file *file, size_t size)
         if (!is_text(s->rule, sizeof(s->rule)) || !is_text(s->listen, sizeof(s->listen)) ||
             !is_family(&s->client) || !is_family(&s->upstream))
             return false;
-        s->client.un.path = s->client.family == AF_UNIX ? NULL : s->client.un.path;
+        forget_path(&s->client);
+        forget_path(&s->upstream);
         if (!can_go_on(s))
             atomic_store(&s->held, 1);
     }

@@ -53,6 +53,23 @@ START_TEST(it_is_filled_only_when_empty)
 }
 END_TEST
 
+START_TEST(memory_is_taken_as_it_is)
+{
+    struct buf b = {0};
+    char *bytes = malloc(8);
+
+    memcpy(bytes, "penstock", 8);
+    ck_assert_int_eq(buf_take(&b, bytes, 0), -EINVAL);
+    ck_assert_int_eq(buf_take(&b, bytes, BUF_MAX + 1), -EINVAL);
+    ck_assert_int_eq(buf_take(&b, bytes, 8), 0);
+    ck_assert_ptr_eq(buf_bytes(&b), bytes);
+    ck_assert_uint_eq(buf_size(&b), 8);
+    ck_assert_int_eq(buf_take(&b, bytes, 8), -EINVAL);
+    buf_consume(&b, 8); /* and frees it */
+    ck_assert_ptr_null(b.data);
+}
+END_TEST
+
 START_TEST(it_has_a_hard_maximum)
 {
     struct buf b = {0};
@@ -78,5 +95,6 @@ int main(void)
     tcase_add_test(tcase, empty_it_owns_nothing);
     tcase_add_test(tcase, it_is_filled_only_when_empty);
     tcase_add_test(tcase, it_has_a_hard_maximum);
+    tcase_add_test(tcase, memory_is_taken_as_it_is);
     return suite_run(suite);
 }
