@@ -154,6 +154,9 @@ static void done(void *arg)
     struct reload *r = rd->reload;
 
     r->task = NULL;
+    /* Only now: the manager would skip ExecStop=, and so the announcement of a restart
+     * (before_stop.h), for as long as it believes that we are busy. */
+    status_reloading(r->status);
     reload_log_errors(log_of(r), &rd->errors);
     if (rd->conf)
         apply(r, rd->conf);
@@ -178,7 +181,6 @@ static void start(struct reload *r)
         return;
     }
     rd->reload = r;
-    status_reloading(r->status);
     r->reading = rd;
 
     struct task *task = task_start(r->set->worker->loop, work, done, rd);
