@@ -309,6 +309,98 @@ static void live(struct life *life)
     s->error = ECONNRESET;
 }
 
+/* --- what is known of them -------------------------------------------------------------------- */
+
+/* A session without what it points to. */
+struct facts {
+    struct session s;
+    size_t held[2];
+    char rule[32], listen[64];
+};
+
+struct known {
+    struct facts sessions[CLIENTS];
+    unsigned count;
+    uint64_t next_id, served, refused;
+};
+
+static void know(struct known *known, const struct world *w)
+{
+    known->count = 0;
+    list_for_each (link, next, &w->worker.sessions) {
+        const struct session *s = container_of(link, struct session, link);
+        struct facts *f = &known->sessions[known->count++];
+
+        f->s = *s;
+        f->held[CLIENT] = move_held(s, CLIENT);
+        f->held[UPSTREAM] = move_held(s, UPSTREAM);
+        snprintf(f->rule, sizeof(f->rule), "%s", s->rule->conf->name);
+        snprintf(f->listen, sizeof(f->listen), "%s", s->conf->text);
+    }
+    known->next_id = w->worker.next_id;
+    known->served = w->worker.served;
+    known->refused = w->worker.refused;
+}
+
+static void same_facts(const struct facts *a, const struct facts *b)
+{
+    ck_assert_uint_eq(a->s.id, b->s.id);
+    ck_assert_str_eq(a->rule, b->rule);
+    ck_assert_str_eq(a->listen, b->listen);
+    ck_assert_int_eq(a->s.listener == NULL, b->s.listener == NULL);
+    ck_assert_int_eq(a->s.stage, b->s.stage);
+    ck_assert_int_eq(a->s.connected, b->s.connected);
+    ck_assert_uint_eq(a->s.connect_ms, b->s.connect_ms);
+    ck_assert_int_eq(a->s.error, b->s.error);
+    ck_assert_int_eq(a->s.keepalive, b->s.keepalive);
+    ck_assert_int_eq(a->s.half.phase, b->s.half.phase);
+    ck_assert_int_eq(a->s.drain_at == 0, b->s.drain_at == 0);
+    if (a->s.half.phase != PHASE_RELAYING)
+        ck_assert_int_eq(a->s.half_end, b->s.half_end);
+    same_addr(&a->s.client, &b->s.client);
+    ck_assert_int_eq(a->s.upstream.family, b->s.upstream.family);
+    ck_assert_int_eq(a->s.timer.place == 0, b->s.timer.place == 0);
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        ck_assert_int_eq(a->s.half.dir[side], b->s.half.dir[side]);
+        ck_assert_int_eq(a->s.reset[side], b->s.reset[side]);
+        ck_assert_int_eq(a->s.fd[side] < 0, b->s.fd[side] < 0);
+        ck_assert_uint_eq(a->s.flow[side].bytes, b->s.flow[side].bytes);
+        ck_assert_int_eq(a->s.flow[side].splicing, b->s.flow[side].splicing);
+        ck_assert_uint_eq(a->held[side], b->held[side]);
+    }
+}
+
+static void same_known(const struct known *a, const struct known *b)
+{
+    ck_assert_uint_eq(a->count, b->count);
+    ck_assert_uint_eq(a->next_id, b->next_id);
+    ck_assert_uint_eq(a->served, b->served);
+    ck_assert_uint_eq(a->refused, b->refused);
+    for (unsigned i = 0; i < a->count; i++)
+        same_facts(&a->sessions[i], &b->sessions[i]);
+}
+
+/* Counters of one rule, such as time would bring. */
+static void count_much(struct world *w, struct rule *rule)
+{
+    atomic_store(&rule->account.bytes_in, 123456789012);
+    atomic_store(&rule->account.bytes_out, 210987654321);
+    atomic_store(&rule->account.ended[END_DONE], 17);
+    atomic_store(&rule->account.ended[END_CLIENT_RESET], 4);
+    w->worker.served = 21;
+    w->worker.refused = 3;
+}
+
+static void has_counted(const struct rule *rule)
+{
+    ck_assert_uint_eq(atomic_load(&rule->account.bytes_in), 123456789012);
+    ck_assert_uint_eq(atomic_load(&rule->account.bytes_out), 210987654321);
+    for (enum end end = 0; end < ENDS; end++)
+        ck_assert_uint_eq(atomic_load(&rule->account.ended[end]), end == END_DONE           ? 17
+                                                                  : end == END_CLIENT_RESET ? 4
+                                                                                            : 0);
+}
+
 /* --- a carrier -------------------------------------------------------------------------------- */
 
 struct brought {
@@ -439,12 +531,15 @@ START_TEST(what_is_restored_is_what_was_saved)
     struct inherited got;
     struct snapshot again;
     struct arena *arena;
+    struct known before, after;
     struct brought b;
     struct handover h;
     struct life life;
 
     life_begin(&life);
     live(&life);
+    count_much(&life.w, life.w.set.rules[1]);
+    know(&before, &life.w);
     carry(&life, &in, &b);
     is_full(&in.snapshot);
     ck_assert_pstr_eq(handover_restore(&life.w.set, &in, &got), NULL);
@@ -452,6 +547,10 @@ START_TEST(what_is_restored_is_what_was_saved)
     ck_assert_uint_eq(got.listeners, 4);
     ck_assert_uint_eq(got.lost, 0);
     all_is_taken(&b);
+    know(&after, &life.w);
+    same_known(&before, &after);
+    has_counted(life.w.set.rules[1]);
+    ck_assert_str_eq(life.w.set.rules[1]->conf->name, "bulk");
 
     ck_assert_int_eq(handover_save(&life.w.set, &h), 0);
     arena = read_back(&h, &again);

@@ -26,6 +26,15 @@ struct state {
     size_t count;
 };
 
+static bool shares_its_port(int fd)
+{
+    socklen_t size = sizeof(int);
+    int is;
+
+    ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is, &size), 0);
+    return is;
+}
+
 static struct state state_of(const struct world *w)
 {
     struct state state = {.conf = w->set.conf};
@@ -40,6 +49,7 @@ static struct state state_of(const struct world *w)
             *a = (struct at_work){.listener = l, .conf = l->conf, .rule = l->rule};
             ck_assert_ptr_eq(l->rule, w->set.rules[i]);
             ck_assert_int_eq(sock_id(l->fd, &a->socket), 0);
+            ck_assert(!shares_its_port(l->fd));
         }
     }
     ck_assert_uint_eq(state.count, w->set.listeners);
@@ -122,12 +132,12 @@ static struct conf *conf_after(void)
     const char *h = own_host();
 
     return conf_of("rules = {"
+                   "all = { listen = \"%s:%u\"; upstream = \"%s:%u\"; };"
                    "taker = { listen = [\"%s:%u\", \"%s:%u\"]; upstream = \"%s:%u\"; };"
                    "gives = { listen = [\"%s:%u\", \"%s:%u\"]; upstream = \"%s:%u\"; };"
-                   "stays = { listen = \"%s:%u\"; upstream = \"%s:%u\"; max_connections = 3; };"
-                   "all = { listen = \"%s:%u\"; upstream = \"%s:%u\"; }; };",
-                   h, PORT_MOVES, h, PORT_TAKER, h, PORT_UP, h, PORT_KEPT, h, PORT_NEW, h,
-                   PORT_UP_2, h, PORT_STAYS, h, PORT_UP, h, PORT_ALL, h, PORT_UP);
+                   "stays = { listen = \"%s:%u\"; upstream = \"%s:%u\"; max_connections = 3; }; };",
+                   h, PORT_ALL, h, PORT_UP, h, PORT_MOVES, h, PORT_TAKER, h, PORT_UP, h, PORT_KEPT,
+                   h, PORT_NEW, h, PORT_UP_2, h, PORT_STAYS, h, PORT_UP);
 }
 
 static void change_begin(struct change *c)
