@@ -154,8 +154,8 @@ void conf_errors_free(struct conf_errors *errors);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */
 
-/* Different addresses of which bind(2) has only one at a time: one port, and one of them takes it on
- * all addresses of a family of the other. */
+/* Different addresses of which bind(2) has only one at a time: one port, and one of them takes it
+ * on all addresses of a family of the other. */
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b);
 
 /* Where the option of the group `daemon` was set, for messages about what only a start can tell. */

@@ -20,8 +20,8 @@ struct sock_file_id {
     ino_t ino;
 };
 
-/* Give the socket file at `path` another mode and owner, if it is still this one. Returns 0, -EEXIST
- * when something else is there, or another negative errno. */
+/* Give the socket file at `path` another mode and owner, if it is still this one. Returns 0,
+ * -EEXIST when something else is there, or another negative errno. */
 int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file);
 
 #endif
