@@ -191,7 +191,7 @@ static void choose_mode(struct session *s, struct flow *f, bool telling)
     int relay = session_options(s)->relay;
 
     if (relay != RELAY_AUTO) {
-        f->splicing = relay == RELAY_SPLICE;
+        f->splicing = relay == RELAY_SPLICE && pipe_built_in();
         return;
     }
     f->streak = telling ? (uint8_t)(f->streak + 1) : 0;
