@@ -57,15 +57,30 @@ static void not_handed_over(const struct reexec *r, const char *why)
 
 /* --- taking the step ------------------------------------------------------------------------- */
 
-static int keep_all(const struct handover *h, bool keep)
+/* If the new program dies before it has taken them up, they are closed with it: a stream that is
+ * cut must not look whole. */
+static int keep_all(const struct handover *h)
 {
     int error = 0;
 
     for (size_t i = 0; i < h->listener_count && error == 0; i++)
-        error = sock_keep_on_exec(h->listeners[i], keep);
-    for (size_t i = 0; i < h->session_count && error == 0; i++)
-        error = sock_keep_on_exec(h->sessions[i], keep);
+        error = sock_keep_on_exec(h->listeners[i], true);
+    for (size_t i = 0; i < h->session_count && error == 0; i++) {
+        sock_reset_at_end(h->sessions[i], true);
+        error = sock_keep_on_exec(h->sessions[i], true);
+    }
     return error;
+}
+
+/* All of them, whatever becomes of one. */
+static void take_back(const struct handover *h)
+{
+    for (size_t i = 0; i < h->listener_count; i++)
+        sock_keep_on_exec(h->listeners[i], false);
+    for (size_t i = 0; i < h->session_count; i++) {
+        sock_keep_on_exec(h->sessions[i], false);
+        sock_reset_at_end(h->sessions[i], false);
+    }
 }
 
 /* Returns only when it fails. */
@@ -75,7 +90,7 @@ static int become(const struct reexec *r, const struct handover *h, int snapshot
     int error = sock_keep_on_exec(snapshot, true);
 
     if (error == 0)
-        error = keep_all(h, true);
+        error = keep_all(h);
     if (error)
         return error;
     snprintf(number, sizeof(number), "%d", snapshot);
@@ -105,7 +120,7 @@ static void hand_over(struct reexec *r)
         error = become(r, &h, snapshot);
     }
     not_handed_over(r, strerror(-error));
-    keep_all(&h, false);
+    take_back(&h);
     if (snapshot >= 0)
         close(snapshot);
     handover_free(&h);

@@ -23,6 +23,7 @@ static int take(void *arg, const struct snap_fd *fd)
     if (fd->number <= STDERR_FILENO || sock_id(fd->number, &ino) || ino != fd->ino ||
         sock_keep_on_exec(fd->number, false))
         return -1;
+    sock_reset_at_end(fd->number, false);
     return fd->number;
 }
 

@@ -6,8 +6,9 @@ import signal
 import socket
 import subprocess
 
-from harness import ENGINE, ONCE, check, check_equal, test, wait_for
+from harness import ENGINE, ONCE, check, check_equal, receive_exactly, test, wait_for
 from pairs import Upstream, local, open_pair
+from test_handover_program import Replaceable
 from test_systemd import passed
 
 
@@ -91,3 +92,54 @@ def unreadable(t):
     # as the duplicate in the service manager's store does, ours does no harm to it
     check_equal(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN), 1, "it listens")
     open_pair(t, port, up).end()
+
+
+DIES = b"""#!/bin/sh
+case "$*" in *--check*) exit 0;; esac
+kill -SEGV $$
+"""
+
+
+@test("handover: a new program that dies before it has taken over leaves no stream that looks whole",
+      ENGINE)
+def dies(t):
+    r = Replaceable(t)
+    r.d.status = -signal.SIGSEGV
+    r.replace(DIES)
+    r.d.signal(signal.SIGUSR2)
+    r.d.wait_exit()
+    r.pair.is_reset()
+
+
+@test("handover: a start that can't even read what it was passed resets the connections", ONCE,
+      ("systemd",))
+def can_not_start(t):
+    r = Replaceable(t)
+    r.d.status = 1
+    r.replace(b"""#!/bin/sh
+case "$*" in *--check*) exit 0;; esac
+LISTEN_PID=$$ LISTEN_FDS=1000000 exec %s "$@"
+""" % t.binary.encode())
+    r.d.signal(signal.SIGUSR2)
+    r.d.wait_exit()
+    r.pair.is_reset()
+
+
+@test("handover: after it, and after one that failed, a stream ends with all that was sent", ENGINE)
+def ends_after(t):
+    r = Replaceable(t)
+    pairs = [r.pair]
+    r.replace(b"#!/no/interpreter\n")  # it is noticed before; so is what fails at once
+    r.d.upgrade_fails()
+    r.replace(t.binary)
+    r.d.upgrade()
+    pairs.append(open_pair(t, r.port, r.up))
+    for pair in pairs:
+        text = os.urandom(1 << 20)
+        pair.client.shutdown(socket.SHUT_WR)
+        check_equal(pair.upstream.recv(1), b"", "the end of the stream")
+        pair.upstream.sendall(text)
+        pair.upstream.close()
+        pair.line(r.d, end="done")  # the rest is for the kernel to deliver
+        check(receive_exactly(pair.client, len(text)) == text, "other bytes came through")
+        check_equal(pair.client.recv(1), b"", "the end of the stream")
