@@ -3,61 +3,153 @@
 
 #include "daemon/beside.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "os/sock.h"
 
-typedef bool each_fn(struct listener *l, const void *arg);
-
-/* Call fn for each listener at work that overlaps with `conf`, until it returns false. */
-static struct listener *each(const struct ruleset *set, const struct conf_listen *conf, each_fn *fn,
-                             const void *arg)
+void beside_init(struct beside *b, const struct ruleset *set)
 {
+    *b = (struct beside){.set = set};
+}
+
+void beside_fini(struct beside *b)
+{
+    free(b->by_port);
+    b->by_port = NULL;
+    b->count = 0;
+}
+
+/* --- the listeners by port ------------------------------------------------------------------- */
+
+static bool is_inet(const struct conf_listen *conf)
+{
+    return conf->kind == ADDR_LITERAL || conf->kind == ADDR_ANY;
+}
+
+/* Only these overlap with others of their port (conf_listens_overlap()). */
+static bool takes_all(const struct conf_listen *conf)
+{
+    if (conf->kind == ADDR_ANY)
+        return true;
+    return conf->address.family == AF_INET ? conf->address.v4.s_addr == htonl(INADDR_ANY)
+                                           : IN6_IS_ADDR_UNSPECIFIED(&conf->address.v6);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct conf_listen *x = (*(struct listener *const *)a)->conf;
+    const struct conf_listen *y = (*(struct listener *const *)b)->conf;
+
+    if (x->address.port != y->address.port)
+        return x->address.port < y->address.port ? -1 : 1;
+    return takes_all(y) - takes_all(x);
+}
+
+static size_t count_listeners(const struct ruleset *set)
+{
+    size_t count = 0;
+
     for (size_t i = 0; i < set->count; i++) {
-        list_for_each (link, next, &set->rules[i]->listeners) {
+        list_for_each (link, next, &set->rules[i]->listeners)
+            count++;
+    }
+    return count;
+}
+
+static int fill(struct beside *b)
+{
+    if (b->by_port)
+        return 0;
+    b->by_port = calloc(count_listeners(b->set) + 1, sizeof(struct listener *)); /* never of 0 */
+    if (!b->by_port)
+        return -ENOMEM;
+    for (size_t i = 0; i < b->set->count; i++) {
+        list_for_each (link, next, &b->set->rules[i]->listeners) {
             struct listener *l = container_of(link, struct listener, link);
 
-            if (conf_listens_overlap(l->conf, conf) && !fn(l, arg))
-                return l;
+            if (is_inet(l->conf))
+                b->by_port[b->count++] = l;
         }
     }
-    return NULL;
+    qsort(b->by_port, b->count, sizeof(struct listener *), compare);
+    return 0;
 }
 
-static bool found(struct listener *l, const void *arg)
+static size_t first_of_port(const struct beside *b, in_port_t port)
 {
-    (void)l;
-    (void)arg;
-    return false;
+    size_t low = 0, high = b->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (b->by_port[middle]->conf->address.port < port)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-struct listener *beside_whom(const struct ruleset *set, const struct conf_listen *conf)
+int beside_each(struct beside *b, const struct conf_listen *conf, beside_fn *fn, void *arg)
 {
-    return each(set, conf, found, NULL);
+    in_port_t port = conf->address.port;
+    int error;
+
+    if (!is_inet(conf))
+        return 0;
+    error = fill(b);
+    for (size_t i = first_of_port(b, port); i < b->count && error == 0; i++) {
+        struct listener *l = b->by_port[i];
+
+        if (l->conf->address.port != port || !(takes_all(l->conf) || takes_all(conf)))
+            break;
+        if (conf_listens_overlap(l->conf, conf))
+            error = fn(l, arg);
+    }
+    return error;
 }
 
-static bool goes(struct listener *l, const void *arg)
+/* --- opening --------------------------------------------------------------------------------- */
+
+struct neighbours {
+    const struct conf_diff *diff;
+    size_t count;
+};
+
+static int goes(struct listener *l, void *arg)
 {
-    return conf_diff_new(arg, l->conf) == NULL;
+    struct neighbours *n = arg;
+
+    n->count++;
+    return conf_diff_new(n->diff, l->conf) ? -EADDRINUSE : 0;
 }
 
-static bool share(struct listener *l, const void *arg)
+static int share(struct listener *l, void *arg)
 {
     const bool *on = arg;
 
-    return sock_share_port(l->fd, *on) == 0;
+    return sock_share_port(l->fd, *on);
 }
 
-int beside_open(const struct ruleset *set, const struct conf_diff *diff, struct listener *l,
+int beside_open(struct beside *b, const struct conf_diff *diff, struct listener *l,
                 const char **why)
 {
-    const bool on = true, off = false;
-    int error = -EADDRINUSE;
+    struct neighbours n = {.diff = diff};
+    bool on = true, off = false;
+    int error = beside_each(b, l->conf, goes, &n);
 
-    if (!beside_whom(set, l->conf) || each(set, l->conf, goes, diff))
+    if (error == 0 && n.count == 0)
+        error = -EADDRINUSE;
+    if (error == -ENOMEM)
+        *why = NULL; /* it told of the address */
+    if (error)
         return error;
-    if (!each(set, l->conf, share, &on))
+    if (beside_each(b, l->conf, share, &on) == 0)
         error = listener_open_beside(l, why);
-    each(set, l->conf, share, &off);
+    else
+        error = -EADDRINUSE;
+    beside_each(b, l->conf, share, &off);
     return error;
 }

@@ -10,12 +10,25 @@
 #include "daemon/ruleset.h"
 #include "flow/listener.h"
 
-/* The listener at work that overlaps with `conf`, if any. */
-struct listener *beside_whom(const struct ruleset *set, const struct conf_listen *conf);
+/* The listeners at work by port. Most reloads never ask: it is filled at the first question. */
+struct beside {
+    const struct ruleset *set;
+    struct listener **by_port; /* NULL: not filled; within a port those on all addresses first */
+    size_t count;
+};
+
+/* `set` is borrowed; its listeners must stay as they are until the end. */
+void beside_init(struct beside *b, const struct ruleset *set);
+void beside_fini(struct beside *b);
 
 /* Open `l` beside those at work that it overlaps with. Returns 0 or a negative errno: -EADDRINUSE
- * when one of them is not to go. */
-int beside_open(const struct ruleset *set, const struct conf_diff *diff, struct listener *l,
+ * when there is none, or one of them is not to go. */
+int beside_open(struct beside *b, const struct conf_diff *diff, struct listener *l,
                 const char **why);
+
+/* Call fn for each listener at work that overlaps with `conf`, until it returns something else than
+ * 0, which is returned then; or -ENOMEM, or 0. */
+typedef int beside_fn(struct listener *at_work, void *arg);
+int beside_each(struct beside *b, const struct conf_listen *conf, beside_fn *fn, void *arg);
 
 #endif

@@ -337,6 +337,125 @@ START_TEST(a_rule_that_cannot_have_an_address_stays_and_so_does_who_wants_one_of
 }
 END_TEST
 
+/* An address on all of the machine is opened beside two that are to go; the second stays. */
+START_TEST(who_is_opened_beside_several_waits_for_all_of_them)
+{
+    int descriptors = count_descriptors(), blocker = upstream_at(PORT_BLOCKED, 1);
+    const char *h = own_host();
+    struct ruleset_changes changes;
+    struct conf *before, *after;
+    struct state now;
+    struct world w;
+
+    world_begin(&w);
+    before = conf_of("rules = {"
+                     "a = { listen = \"%s:%u\"; upstream = \"%s:%u\"; };"
+                     "b = { listen = \"127.0.0.1:%u\"; upstream = \"%s:%u\"; }; };",
+                     h, PORT_ALL, h, PORT_UP, PORT_ALL, h, PORT_UP);
+    after = conf_of("rules = {"
+                    "all = { listen = \"0.0.0.0:%u\"; upstream = \"%s:%u\"; };"
+                    "a = { listen = \"%s:%u\"; upstream = \"%s:%u\"; };"
+                    "b = { listen = \"%s:%u\"; upstream = \"%s:%u\"; }; };",
+                    PORT_ALL, h, PORT_UP, h, PORT_NEW, h, PORT_UP, h, PORT_BLOCKED, h, PORT_UP);
+    ck_assert_int_eq(world_apply(&w, before, &changes), 0);
+    ck_assert_int_eq(world_apply(&w, after, &changes), 0);
+    ck_assert_uint_eq(changes.failed, 2); /* b, and all because of it */
+    now = state_of(&w);
+    ck_assert_uint_eq(now.count, 2);
+    ck_assert_str_eq(listening_on(&now, PORT_NEW)->rule->conf->name, "a");
+    ck_assert_str_eq(listening_on(&now, PORT_ALL)->rule->conf->name, "b");
+    close(blocker);
+
+    ck_assert_int_eq(world_apply(&w, after, &changes), 0);
+    ck_assert_uint_eq(changes.failed, 0);
+    now = state_of(&w);
+    ck_assert_uint_eq(now.count, 3);
+    ck_assert_str_eq(listening_on(&now, PORT_ALL)->rule->conf->name, "all");
+    world_end(&w);
+    conf_unref(before);
+    conf_unref(after);
+    ck_assert_int_eq(count_descriptors(), descriptors);
+}
+END_TEST
+
+/* --- many rules ------------------------------------------------------------------------------- */
+
+#define MANY            300
+#define PORT_MANY       22000
+#define PORT_MANY_OTHER 23000
+
+/* Questions asked while planning; they must not be as many as there are pairs of rules. */
+static unsigned long questions;
+
+void *__real_table_find(const struct table *t, const char *key);
+void *__wrap_table_find(const struct table *t, const char *key);
+bool __real_conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b);
+bool __wrap_conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b);
+
+void *__wrap_table_find(const struct table *t, const char *key)
+{
+    questions++;
+    return __real_table_find(t, key);
+}
+
+bool __wrap_conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b)
+{
+    questions++;
+    return __real_conf_listens_overlap(a, b);
+}
+
+/* Each rule has a port, from `first` on; the last one has `last`. */
+static struct conf *conf_of_many(unsigned first, unsigned last)
+{
+    const char *h = own_host();
+    struct conf_errors errors;
+    struct conf *conf;
+    size_t size;
+    char *text;
+    FILE *f = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(f);
+    fputs("rules = {", f);
+    for (unsigned i = 0; i < MANY; i++)
+        fprintf(f, "r%u = { listen = \"%s:%u\"; upstream = \"%s:%u\"; };\n", i, h,
+                i == MANY - 1 ? last : first + i, h, PORT_UP);
+    fputs("};\n", f);
+    ck_assert_int_eq(fclose(f), 0);
+    conf = conf_load_text("c", text, size, &errors);
+    ck_assert_ptr_nonnull(conf);
+    conf_errors_free(&errors);
+    free(text);
+    return conf;
+}
+
+static void apply_many(struct world *w, unsigned first, unsigned last, size_t failed)
+{
+    struct conf *conf = conf_of_many(first, last);
+    struct ruleset_changes changes;
+
+    questions = 0;
+    ck_assert_int_eq(world_apply(w, conf, &changes), 0);
+    ck_assert_uint_eq(changes.failed, failed);
+    ck_assert_uint_eq(w->set.listeners, MANY);
+    ck_assert_msg(questions < 50 * MANY, "%lu questions for %d rules", questions, MANY);
+    conf_unref(conf);
+}
+
+START_TEST(one_of_many_that_fails_is_no_reason_to_compare_them_all)
+{
+    int blocker = upstream_at(PORT_BLOCKED, 1);
+    struct world w;
+
+    world_begin(&w);
+    apply_many(&w, PORT_MANY, PORT_MANY + MANY - 1, 0);
+    apply_many(&w, PORT_MANY_OTHER, PORT_BLOCKED, 1); /* one fails, of all that are new */
+    apply_many(&w, PORT_MANY, PORT_MANY + MANY - 1, 0);
+    apply_many(&w, PORT_MANY + 1, PORT_BLOCKED, MANY); /* each waits for the next */
+    world_end(&w);
+    close(blocker);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ruleset");
@@ -348,5 +467,7 @@ int main(void)
     tcase_add_loop_test(tcase, without_memory_all_or_nothing_or_whole_rules, 0, 2);
     tcase_add_test(tcase,
                    a_rule_that_cannot_have_an_address_stays_and_so_does_who_wants_one_of_its);
+    tcase_add_test(tcase, who_is_opened_beside_several_waits_for_all_of_them);
+    tcase_add_test(tcase, one_of_many_that_fails_is_no_reason_to_compare_them_all);
     return suite_run(suite);
 }
