@@ -4,6 +4,7 @@
 #include "daemon/passed.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,16 +22,28 @@ struct passed_listening {
     char text[ADDR_TEXT_MAX];
 };
 
-/* Ours, from the store. */
-static bool is_stored(const struct systemd_socket *s)
+bool passed_is_stored(const struct systemd_socket *s)
 {
     return s->name[0] == '.';
 }
 
+static bool begins(const struct systemd_socket *s, const char *prefix)
+{
+    return strncmp(s->name, prefix, strlen(prefix)) == 0;
+}
+
 static bool is_session(const struct systemd_socket *s)
 {
-    return strcmp(s->name, PASSED_SESSION) == 0 ||
-           strncmp(s->name, PASSED_SLOT, strlen(PASSED_SLOT)) == 0;
+    return strcmp(s->name, PASSED_SESSION) == 0 || begins(s, PASSED_SLOT);
+}
+
+int passed_beginning(const struct passed *p, const char *prefix, int from)
+{
+    for (int i = from; i < p->count; i++) {
+        if (p->sockets[i].fd >= 0 && begins(&p->sockets[i], prefix))
+            return i;
+    }
+    return -1;
 }
 
 int passed_named(const struct passed *p, const char *name, int from)
@@ -84,7 +97,7 @@ static void unpack_all(struct passed *p)
     for (int i = 0; i < count; i++) {
         const struct systemd_socket *s = &p->sockets[i];
 
-        if ((strcmp(s->name, PASSED_LISTENING) == 0 || is_session(s)) && unpack(p, i))
+        if ((begins(s, PASSED_LISTENING) || is_session(s)) && unpack(p, i))
             p->damaged = true;
     }
 }
@@ -98,8 +111,8 @@ static int index_listening(struct passed *p)
     p->listening = calloc((size_t)p->count + 1, sizeof(*p->listening));
     if (!p->by_text || !p->listening)
         return -ENOMEM;
-    for (int i = passed_named(p, PASSED_LISTENING, 0); i >= 0;
-         i = passed_named(p, PASSED_LISTENING, i + 1)) {
+    for (int i = passed_beginning(p, PASSED_LISTENING, 0); i >= 0;
+         i = passed_beginning(p, PASSED_LISTENING, i + 1)) {
         struct passed_listening *l = &p->listening[p->listening_count];
         struct addr bound;
 
@@ -136,6 +149,48 @@ int passed_take(struct passed *p)
     return error;
 }
 
+/* What our own left-over socket would keep from a rule that wants it in another way. */
+static bool is_wanted(struct passed *p, const struct table *texts, struct passed_listening *l)
+{
+    static const char any[] = "0.0.0.0:";
+    char both[ADDR_TEXT_MAX];
+
+    if (table_find(texts, l->text))
+        return true;
+    if (strncmp(l->text, any, strlen(any)) != 0)
+        return false;
+    /* "*" on a machine without IPv6 */
+    snprintf(both, sizeof(both), "*:%s", l->text + strlen(any));
+    if (!table_find(texts, both))
+        return false;
+    table_remove(p->by_text, l->text);
+    memcpy(l->text, both, sizeof(both));
+    return table_insert(p->by_text, l->text, l) == 0;
+}
+
+int passed_drop_unwanted(struct passed *p, const struct conf *conf)
+{
+    struct table *texts = table_new();
+    int error = texts ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < conf->rule_count && error == 0; i++) {
+        for (size_t j = 0; j < conf->rules[i].listen_count && error == 0; j++)
+            error = table_insert(texts, conf->rules[i].listens[j].text, p);
+    }
+    for (size_t i = 0; i < p->listening_count && error == 0; i++) {
+        struct systemd_socket *s = &p->sockets[p->listening[i].index];
+
+        if (is_wanted(p, texts, &p->listening[i]))
+            continue;
+        table_remove(p->by_text, p->listening[i].text);
+        sock_stop_listening(s->fd); /* the manager has it, too */
+        close(s->fd);
+        s->fd = -1;
+    }
+    table_free(texts);
+    return error;
+}
+
 int passed_add_listening(struct passed *p, const int *fds, int count)
 {
     if (count > 0)
@@ -152,11 +207,11 @@ void passed_free(struct passed *p, struct log *log)
 
         if (s->fd < 0)
             continue;
-        if (!is_stored(s))
+        if (!passed_is_stored(s))
             log_message(log, LEVEL_WARNING,
                         "no rule listens on the passed socket \"systemd:%s\"; it is closed",
                         s->name);
-        if (is_session(s))
+        if (is_session(s) && !p->superseded)
             sock_abort(s->fd); /* nobody can go on with it */
         else
             close(s->fd);
@@ -174,15 +229,14 @@ int passed_find(const struct passed *p, const struct conf_listen *conf, int from
     return l && l->index >= from && p->sockets[l->index].fd >= 0 ? l->index : -1;
 }
 
-/* The file at its path is the one that it made, unless somebody has replaced it meanwhile: then our
- * socket would be deaf, and the file is theirs. */
+/* The file at its path was the one that it made. By now it may be another's. */
 static void own_file(struct listener *l)
 {
     struct stat st;
 
     if (l->conf->kind == ADDR_PATH && l->conf->address.un.path[0] == '/' &&
         lstat(l->conf->address.un.path, &st) == 0 && S_ISSOCK(st.st_mode))
-        listener_own_file(l, (struct sock_file_id){st.st_dev, st.st_ino});
+        listener_find_file(l, (struct sock_file_id){st.st_dev, st.st_ino});
 }
 
 int passed_adopt(struct passed *p, int index, struct listener *l, const char **why)

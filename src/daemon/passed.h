@@ -20,7 +20,8 @@
 struct passed {
     struct systemd_socket *sockets;
     int count;
-    bool damaged;                       /* something of ours in the store could not be had */
+    bool superseded; /* all sessions came with a snapshot: others of ours are duplicates */
+    bool damaged;    /* something of ours in the store could not be had */
     struct passed_listening *listening; /* of those under PASSED_LISTENING */
     size_t listening_count;
     struct table *by_text; /* of these: the address as the config writes it */
@@ -28,6 +29,16 @@ struct passed {
 
 /* Take them from the environment. Returns 0 or a negative errno. */
 int passed_take(struct passed *p);
+
+/* Is it ours, out of the store? */
+bool passed_is_stored(const struct systemd_socket *s);
+
+/* The first whose name begins so from number `from` on: its index, or -1. */
+int passed_beginning(const struct passed *p, const char *prefix, int from);
+
+/* Shut and close our own listening sockets that `conf` has no use for: one may be in the way of an
+ * address that it does want. Returns 0 or -ENOMEM. */
+int passed_drop_unwanted(struct passed *p, const struct conf *conf);
 
 /* The first under that name from number `from` on: its index, or -1. */
 int passed_named(const struct passed *p, const char *name, int from);

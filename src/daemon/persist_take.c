@@ -24,35 +24,31 @@ struct taking {
 
 /* --- what there is --------------------------------------------------------------------------- */
 
-/* NULL: there is none, or it is none that we can read. */
-static struct persist_file *read_file(struct passed *passed)
+static struct persist_file *read_one(int fd)
 {
-    int index = passed_named(passed, PERSIST_FILE_NAME, 0), error;
     uint8_t *bytes = NULL;
     size_t size = 0;
 
-    if (index < 0)
-        return NULL;
-    error = memfile_read(passed->sockets[index].fd, sizeof(struct persist_file), &bytes, &size);
-    close(passed->sockets[index].fd);
-    passed->sockets[index].fd = -1;
-    if (error == 0 && persist_file_check((struct persist_file *)(void *)bytes, size))
+    if (memfile_read(fd, sizeof(struct persist_file), &bytes, &size) == 0 &&
+        persist_file_check((struct persist_file *)(void *)bytes, size))
         return (struct persist_file *)(void *)bytes;
     free(bytes);
     return NULL;
 }
 
-/* Before any is stored anew: the names are the same. */
-static void forget_stored(const struct passed *passed)
+/* NULL: there is none, or none that we can read. Those that are given up don't count. */
+static struct persist_file *read_file(struct passed *passed)
 {
-    for (int i = 0; i < passed->count; i++) {
-        const char *name = passed->sockets[i].name;
-        /* a parcel and what was in it have one name, and the parcel is closed already */
-        bool is_slot = strncmp(name, PERSIST_SLOT_NAME, 2) == 0 && passed->sockets[i].fd < 0;
+    struct persist_file *file = NULL;
 
-        if (is_slot || strcmp(name, PERSIST_FILE_NAME) == 0)
-            systemd_store_remove_now(name);
+    for (int i = passed_beginning(passed, PERSIST_FILE_PREFIX, 0); i >= 0;
+         i = passed_beginning(passed, PERSIST_FILE_PREFIX, i + 1)) {
+        if (!file)
+            file = read_one(passed->sockets[i].fd);
+        close(passed->sockets[i].fd);
+        passed->sockets[i].fd = -1;
     }
+    return file;
 }
 
 /* The socket of the slot with this inode, which is the caller's from then on; or -1. */
@@ -153,13 +149,13 @@ static const char *take_session(struct taking *t, const struct persist_slot *slo
 static void take_slot(struct taking *t, unsigned number)
 {
     const struct persist_slot *slot = &t->file->slots[number];
-    char name[16];
+    char name[PERSIST_NAME_MAX];
     int client, upstream;
     const char *why;
 
     if (!atomic_load(&slot->used))
         return;
-    snprintf(name, sizeof(name), PERSIST_SLOT_NAME, number);
+    snprintf(name, sizeof(name), PERSIST_SLOT_NAME, t->file->generation, number);
     client = take_socket(t->passed, name, slot->ino[CLIENT]);
     upstream = take_socket(t->passed, name, slot->ino[UPSTREAM]);
     why = take_session(t, slot, client, upstream);
@@ -182,7 +178,6 @@ void persist_take(struct ruleset *set, struct passed *passed)
 {
     struct taking t = {.set = set, .passed = passed, .file = read_file(passed)};
 
-    forget_stored(passed);
     if (!t.file)
         return; /* sockets that nobody takes are reset with the rest of what was passed */
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {

@@ -8,8 +8,7 @@
 
 /*
  * Take up the sessions whose sockets are in `passed`, under the rules at work. Those of which bytes
- * were lost, or whose rule is gone, are reset, and logged. Nothing of them is left in the manager's
- * store but what persist.c puts there anew.
+ * were lost, or whose rule is gone, are reset, and logged.
  */
 void persist_take(struct ruleset *set, struct passed *passed);
 

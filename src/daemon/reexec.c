@@ -107,7 +107,11 @@ static void hand_over(struct reexec *r)
     struct handover h;
     int error, snapshot = -1;
 
-    persist_suspend(r->set->worker);
+    if (!persist_suspend(r->set->worker)) {
+        not_handed_over(r, "the service manager does not read what it is told");
+        persist_resume(r->set->worker);
+        return;
+    }
     error = handover_save(r->set, &h);
     if (error == 0)
         error = snapshot = memfile_new("penstock-snapshot", h.bytes, h.size);

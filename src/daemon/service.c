@@ -88,6 +88,13 @@ static void drain(struct service *sv)
         end_sessions(sv);
 }
 
+/* The manager may have got them after all: what ends must do so for everybody. */
+static void share_sessions(struct service *sv)
+{
+    list_for_each (link, next, &sv->worker.sessions)
+        container_of(link, struct session, link)->shared = true;
+}
+
 /* Give all we have to the service manager, for the next process. */
 static bool hand_over(struct service *sv)
 {
@@ -99,6 +106,8 @@ static bool hand_over(struct service *sv)
     if (error == 0) {
         error = store_handover(&sv->store, &h);
         handover_free(&h);
+        if (error)
+            share_sessions(sv);
     }
     if (error) {
         log_fields(
@@ -281,6 +290,9 @@ static bool start_fds(struct service *sv)
     error = passed_take(&sv->passed);
     if (error)
         return fail(sv, "sockets passed by the service manager", error);
+    if (sv->conf && passed_named(&sv->passed, PASSED_SNAPSHOT, 0) < 0 &&
+        passed_drop_unwanted(&sv->passed, sv->conf))
+        return fail(sv, "sockets of before", ENOMEM);
     former_find(&sv->former, &sv->passed);
     sv->is_successor = sv->former.forget != NULL;
     /* those are listeners and sessions, which the limits promise */
@@ -347,19 +359,22 @@ static void on_changed_rules(void *arg)
 static bool open_rules(struct service *sv)
 {
     struct ruleset_changes changes = {0};
-    bool is_first;
+    bool crashed = passed_beginning(&sv->passed, PASSED_LISTENING, 0) >= 0;
     int error;
 
     ruleset_init(&sv->set, &sv->worker);
     former_take_over(&sv->former, &sv->set);
-    is_first = sv->set.conf == NULL;
+    sv->passed.superseded = sv->set.conf != NULL;
+    sv->is_successor = sv->is_successor || crashed;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
-    if (error == 0)
+    if (error == 0 && !sv->passed.superseded)
         persist_take(&sv->set, &sv->passed);
+    store_init(&sv->store, &sv->set);
+    store_drop_passed(&sv->store, &sv->passed);
     passed_free(&sv->passed, sv->log);
     if (error)
         return fail(sv, "rules", error);
-    return !is_first || changes.failed == 0;
+    return changes.failed == 0 || goes_on(sv);
 }
 
 static bool drop_privileges(struct service *sv)
@@ -391,12 +406,10 @@ static bool start_serving(struct service *sv)
 {
     status_start(&sv->status, &sv->set);
     reload_init(&sv->reload, &sv->set, &sv->status, on_changed_rules, sv);
-    store_init(&sv->store, &sv->set);
     if (reexec_init(&sv->reexec, &sv->set, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);
     watch_config_init(&sv->watch_config, &sv->set, &sv->reload);
-    store_taken(&sv->store);
     on_changed_rules(sv);
     status_ready(&sv->status);
     if (sv->conf_is_former) {

@@ -9,6 +9,7 @@
 #define PENSTOCK_DAEMON_STORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "daemon/handover.h"
 #include "daemon/passed.h"
@@ -22,9 +23,14 @@
 struct store {
     const struct ruleset *set;
     struct timer timer; /* set while the manager is to be told again */
-    unsigned steps;     /* that are left to do */
-    int *fds;           /* being stored: listeners, borrowed ... */
+    struct list forget; /* names that it is to let go of */
+    int *fds;           /* listeners that are stored, or being stored; borrowed ... */
     size_t count, next; /* ... and how far that has come */
+    bool storing;
+    char name[16];   /* under which; "": none yet */
+    char before[16]; /* and under which the ones before are; "": none are */
+    uint32_t serial; /* no name is used twice */
+    bool warned;
 };
 
 /* Take out of `passed` what a former process has stored with a snapshot. Returns 0, or -ENOENT when
@@ -38,8 +44,19 @@ bool store_is_there(void);
 
 void store_init(struct store *st, const struct ruleset *set);
 
-/* What was there of a former process is ours now: the manager may let go of it. */
-void store_taken(struct store *st);
+/* The manager may let go of what it has under this name; and of all that a former process had
+ * there. It is told with the next store_tell(). */
+void store_drop(struct store *st, const char *name);
+void store_drop_passed(struct store *st, const struct passed *passed);
+
+/* Tell the manager what is to be told, now or when it is ready. Has it been told all? */
+void store_tell(struct store *st);
+bool store_is_told(const struct store *st);
+
+/* Store these, or as many as a parcel holds, as one descriptor. Returns how many, or a negative
+ * errno
+ * (-EAGAIN: try again later). */
+int store_parcel(const char *name, const int *fds, size_t count);
 
 /* The listeners have changed: let the manager keep those that there are. */
 void store_listeners(struct store *st);

@@ -113,7 +113,7 @@ static void remove_file(struct listener *l)
     struct stat st;
 
     if (l->owns_file && lstat(l->conf->address.un.path, &st) == 0 && st.st_dev == l->file.dev &&
-        st.st_ino == l->file.ino)
+        st.st_ino == l->file.ino && (!l->maybe_file || sock_file_is_stale(&l->conf->address)))
         unlink(l->conf->address.un.path);
     l->owns_file = false;
 }
@@ -185,7 +185,14 @@ int listener_adopt(struct listener *l, int fd, const struct addr *bound)
 void listener_own_file(struct listener *l, struct sock_file_id file)
 {
     l->owns_file = true;
+    l->maybe_file = false;
     l->file = file;
+}
+
+void listener_find_file(struct listener *l, struct sock_file_id file)
+{
+    listener_own_file(l, file);
+    l->maybe_file = true;
 }
 
 int listener_start(struct listener *l)
@@ -250,9 +257,9 @@ void listener_close(struct listener *l)
     if (l->fd < 0)
         return;
     let_go(l);
-    remove_file(l);
     if (l->conf->kind != ADDR_SYSTEMD)
         sock_stop_listening(l->fd);
+    remove_file(l);
     close(l->fd);
     l->fd = -1;
 }

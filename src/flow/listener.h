@@ -41,7 +41,8 @@ struct listener {
     unsigned number;                /* for whoever numbers them all to find them again */
     unsigned rest_ms;               /* how long the last rest was; 0 after a good accept */
     bool owns_file;                 /* it made the socket file, and will remove it ... */
-    struct sock_file_id file;       /* ... if it is still this one */
+    struct sock_file_id file;       /* ... if it is still this one ... */
+    bool maybe_file;                /* ... and, if this is set, nobody else listens there */
 };
 
 /* A listener of no rule yet, CLOSED; NULL without memory. `conf` is borrowed. */
@@ -70,6 +71,10 @@ int listener_adopt(struct listener *l, int fd, const struct addr *bound);
 
 /* It is ours to remove the socket file at its path, if that is the file so numbered. */
 void listener_own_file(struct listener *l, struct sock_file_id file);
+
+/* The file at its path is this one, and likely ours: it is removed if nobody listens there when we
+ * don't any more. */
+void listener_find_file(struct listener *l, struct sock_file_id file);
 
 /* Begin to accept, once it has a rule. Returns 0 or a negative errno. */
 int listener_start(struct listener *l);

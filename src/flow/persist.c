@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "flow/move.h"
 #include "os/memfile.h"
 #include "os/parcel.h"
@@ -17,6 +19,10 @@
 
 /* The manager's queue is full for a moment only. */
 #define AGAIN_MS 20
+
+/* Nothing is relayed while it is waited for. */
+#define SUSPEND_MS 500
+#define PAUSE_MS   5
 
 enum todo { TODO_NOTHING, TODO_STORE, TODO_REMOVE };
 
@@ -40,19 +46,29 @@ static void again(struct persist *p)
         loop_timer(p->worker->loop, &p->timer, AGAIN_MS, on_timer);
 }
 
+static void warn(struct persist *p, const struct session *s, const char *why)
+{
+    if (!p->warned)
+        log_fields(p->worker->log, LEVEL_WARNING, "sessions that would not survive a crash",
+                   (struct log_field[]){LOG_TEXT("rule", s->rule->conf->name),
+                                        LOG_NUMBER("slots", PERSIST_SLOTS), LOG_TEXT("error", why)},
+                   3);
+    p->warned = true;
+}
+
 /* --- the store ------------------------------------------------------------------------------- */
 
 static int tell_slot(struct persist *p, unsigned slot)
 {
-    char name[16];
+    char name[PERSIST_NAME_MAX];
     int parcel, error;
 
-    snprintf(name, sizeof(name), PERSIST_SLOT_NAME, slot);
+    snprintf(name, sizeof(name), PERSIST_SLOT_NAME, p->file->generation, slot);
     if (p->todo[slot] == TODO_REMOVE)
         return systemd_store_remove(name);
     error = parcel_pack(p->sessions[slot]->fd, 2, &parcel);
     if (error < 0)
-        return error == -ETOOMANYREFS ? -EAGAIN : error;
+        return error == -ETOOMANYREFS || error == -EMFILE || error == -ENFILE ? -EAGAIN : error;
     error = systemd_store(name, &parcel, 1);
     close(parcel);
     return error;
@@ -60,16 +76,25 @@ static int tell_slot(struct persist *p, unsigned slot)
 
 static void do_slot(struct persist *p, unsigned slot, enum todo todo)
 {
+    int error;
+
     p->todo[slot] = (uint8_t)todo;
-    if (tell_slot(p, slot) == -EAGAIN)
+    error = tell_slot(p, slot);
+    if (error == -EAGAIN) {
         again(p);
-    else
-        p->todo[slot] = TODO_NOTHING;
+        return;
+    }
+    p->todo[slot] = TODO_NOTHING;
+    if (error && todo == TODO_STORE)
+        warn(p, p->sessions[slot], strerror(-error));
 }
 
 static void do_file(struct persist *p)
 {
-    p->file_todo = systemd_store(PERSIST_FILE_NAME, &p->fd, 1) == -EAGAIN;
+    char name[PERSIST_NAME_MAX];
+
+    snprintf(name, sizeof(name), PERSIST_FILE_NAME, p->file->generation);
+    p->file_todo = systemd_store(name, &p->fd, 1) == -EAGAIN;
     if (p->file_todo)
         again(p);
 }
@@ -105,6 +130,7 @@ static struct persist *make(struct worker *w)
     memcpy(p->file->magic, PERSIST_MAGIC, sizeof(p->file->magic));
     p->file->version = PERSIST_VERSION;
     p->file->slot_size = sizeof(p->file->slots[0]);
+    p->file->generation = (uint32_t)clock_monotonic_us() | 1;
     do_file(p);
     return p;
 }
@@ -175,16 +201,6 @@ void persist_after(struct session *s)
     atomic_store(&slot->held, 0);
 }
 
-static void warn(struct persist *p, const struct session *s, const char *why)
-{
-    if (!p->warned)
-        log_fields(p->worker->log, LEVEL_WARNING, "sessions that would not survive a crash",
-                   (struct log_field[]){LOG_TEXT("rule", s->rule->conf->name),
-                                        LOG_NUMBER("slots", PERSIST_SLOTS), LOG_TEXT("error", why)},
-                   3);
-    p->warned = true;
-}
-
 void persist_begin(struct session *s)
 {
     struct worker *w = s->worker;
@@ -231,24 +247,40 @@ void persist_end(struct session *s)
     do_slot(p, number, TODO_REMOVE);
 }
 
-void persist_suspend(struct worker *w)
+/* One deadline for all of them. */
+static void remove_name(const char *name, int *left_ms)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+    while (systemd_store_remove(name) == -EAGAIN && *left_ms > 0) {
+        nanosleep(&pause, NULL);
+        *left_ms -= PAUSE_MS;
+    }
+}
+
+bool persist_suspend(struct worker *w)
 {
     struct persist *p = w->persist;
+    int left_ms = SUSPEND_MS;
+    uint32_t generation;
+    char name[PERSIST_NAME_MAX];
 
     if (!p)
-        return;
+        return true;
+    generation = p->file->generation;
+    p->file->generation = 0;
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {
-        char name[16];
-
         if (!p->sessions[i] && p->todo[i] != TODO_REMOVE)
             continue;
-        snprintf(name, sizeof(name), PERSIST_SLOT_NAME, i);
-        systemd_store_remove_now(name);
+        snprintf(name, sizeof(name), PERSIST_SLOT_NAME, generation, i);
+        remove_name(name, &left_ms);
         if (p->sessions[i])
             p->sessions[i]->slot = NULL;
     }
-    systemd_store_remove_now(PERSIST_FILE_NAME);
+    snprintf(name, sizeof(name), PERSIST_FILE_NAME, generation);
+    remove_name(name, &left_ms);
     persist_free(w);
+    return left_ms > 0;
 }
 
 void persist_resume(struct worker *w)

@@ -8,13 +8,18 @@
 #ifndef PENSTOCK_FLOW_PERSIST_H
 #define PENSTOCK_FLOW_PERSIST_H
 
+#include <inttypes.h>
+
 #include "flow/persist_file.h"
 #include "flow/session.h"
 #include "flow/worker.h"
 
-/* Names in the store: the file, and the sockets of a slot ("%u": its number) as a parcel. */
-#define PERSIST_FILE_NAME ".m"
-#define PERSIST_SLOT_NAME ".c%u"
+/* Names in the store, with the generation: the file, and the sockets of a slot (and its number) as
+ * a parcel. No two processes use the same. */
+#define PERSIST_FILE_PREFIX ".m"
+#define PERSIST_FILE_NAME   PERSIST_FILE_PREFIX "%" PRIx32
+#define PERSIST_SLOT_NAME   ".c%" PRIx32 "-%u"
+#define PERSIST_NAME_MAX    32
 
 /* A session begins to relay: give it a slot, if its rule says so and there is a manager. Without a
  * free slot, or a file, it goes on without, and the log says so. */
@@ -27,9 +32,13 @@ void persist_end(struct session *s);
 void persist_before(struct session *s);
 void persist_after(struct session *s);
 
-/* Take all out of the store, as the sessions are about to be handed over whole; and put them there
- * again when that has failed, or in the new process. Waits for the manager a little if need be. */
-void persist_suspend(struct worker *w);
+/*
+ * Take all out of the store, as the sessions are about to be handed over whole; and put them there
+ * again when that has failed. Suspending makes the file worthless, whatever becomes of it. Returns
+ * whether the manager has been told all, within half a second: else it may have duplicates of
+ * sockets for as long as the service runs.
+ */
+bool persist_suspend(struct worker *w);
 void persist_resume(struct worker *w);
 
 /* Free what the worker has for it. */

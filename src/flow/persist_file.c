@@ -36,7 +36,8 @@ static bool can_go_on(const struct persist_slot *s)
 bool persist_file_check(struct persist_file *file, size_t size)
 {
     if (size != sizeof(*file) || memcmp(file->magic, PERSIST_MAGIC, sizeof(file->magic)) != 0 ||
-        file->version != PERSIST_VERSION || file->slot_size != sizeof(file->slots[0]))
+        file->version != PERSIST_VERSION || file->generation == 0 ||
+        file->slot_size != sizeof(file->slots[0]))
         return false;
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {
         struct persist_slot *s = &file->slots[i];

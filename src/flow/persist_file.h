@@ -36,7 +36,8 @@ struct persist_file {
     char magic[8];
     uint32_t version;
     uint32_t slot_size;
-    uint64_t next_id; /* at the least */
+    uint32_t generation; /* in the names of this file and its slots; 0: it is given up */
+    uint64_t next_id;    /* at the least */
     struct persist_slot slots[PERSIST_SLOTS];
 };
 

@@ -79,7 +79,7 @@ static void close_side(struct session *s, enum side side)
     loop_unwatch(s->worker->loop, &s->watch[side]);
     if (s->fd[side] < 0)
         return;
-    if (s->slot) /* the manager has it too */
+    if (s->slot || s->shared) /* the manager has it too */
         (s->reset[side] ? sock_abort : sock_end)(s->fd[side]);
     else if (s->reset[side])
         sock_reset(s->fd[side]);

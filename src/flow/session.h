@@ -78,6 +78,7 @@ struct session {
     bool reset[2];    /* how the descriptor of this side is to be closed */
     bool connected;   /* the upstream was reached */
     bool keepalive;   /* in RELAY: keepalive is still to be set on the upstream */
+    bool shared;      /* others may have its descriptors */
     bool ended;
 };
 

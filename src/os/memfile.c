@@ -109,3 +109,16 @@ void memfile_unmap(void *map, size_t size)
 {
     munmap(map, size);
 }
+
+void memfile_spoil(int fd)
+{
+    while (ftruncate(fd, 0) < 0 && errno == EINTR)
+        ;
+}
+
+bool memfile_is_spoilt(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_size == 0;
+}

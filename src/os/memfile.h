@@ -4,6 +4,7 @@
 #ifndef PENSTOCK_OS_MEMFILE_H
 #define PENSTOCK_OS_MEMFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,10 @@ int memfile_new(const char *name, const void *bytes, size_t size);
 /* Read all of it, wherever its offset stands. Returns 0 and sets *bytes, which the caller frees,
  * and *size; or a negative errno (-EFBIG: over `most` bytes; -EINVAL: no regular file). */
 int memfile_read(int fd, size_t most, uint8_t **bytes, size_t *size);
+
+/* Make it worthless for everybody who has it: empty. Was that done? */
+void memfile_spoil(int fd);
+bool memfile_is_spoilt(int fd);
 
 /*
  * A close-on-exec file of `size` zeroes that is written as memory: what stands there outlives us as

@@ -158,6 +158,14 @@ static bool is_that_file(const struct stat *st, const void *arg)
     return st->st_dev == id->dev && st->st_ino == id->ino;
 }
 
+bool sock_file_is_stale(const struct addr *a)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+
+    return len > 0 && is_stale(&ss, len);
+}
+
 int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file)
 {
     return give_away(path, is_that_file, id, file);

@@ -14,6 +14,9 @@
  */
 int sock_file_listen(int fd, const struct addr *a, int backlog, const struct sock_file *file);
 
+/* Is there a socket file at this path on which nobody listens? */
+bool sock_file_is_stale(const struct addr *a);
+
 /* A file, whatever it is called. */
 struct sock_file_id {
     dev_t dev;
