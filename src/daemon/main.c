@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "conf/conf.h"
 #include "daemon/before_stop.h"
@@ -18,6 +19,7 @@
 #include "os/fds.h"
 #include "os/log.h"
 #include "os/log_sink.h"
+#include "os/user.h"
 
 /* In the journal each line gets its priority (sd-daemon(3)). */
 static void print_errors(const struct conf_errors *errors)
@@ -80,6 +82,28 @@ static bool can_take_over(void)
     return false;
 }
 
+/* A program of root's that takes over without them would end all that runs (service.c). */
+static bool has_user(const struct conf *conf)
+{
+    const struct conf_daemon *d = &conf->daemon;
+    const char *option = NULL;
+    struct conf_place at;
+    uid_t uid;
+    gid_t gid;
+
+    if (!getenv(REEXEC_VERSION_VARIABLE) || geteuid() != 0)
+        return true;
+    if (d->user && user_find(d->user, &uid, &gid))
+        option = "user";
+    else if (d->group && group_find(d->group, &gid))
+        option = "group";
+    if (!option)
+        return true;
+    at = conf_daemon_place(conf, option);
+    fprintf(stderr, "%s:%u: there is no such %s\n", at.file, at.line, option);
+    return false;
+}
+
 static int check(const struct options *o)
 {
     uint64_t promised, available = fds_available();
@@ -91,7 +115,7 @@ static int check(const struct options *o)
     conf = load(path);
     if (!conf)
         return EX_CONFIG;
-    if (!may_exit_idle(o, conf)) {
+    if (!may_exit_idle(o, conf) || !has_user(conf)) {
         conf_unref(conf);
         return EX_CONFIG;
     }

@@ -272,13 +272,34 @@ static bool start_loop(struct service *sv)
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
 
     sv->loop = loop_new(engine_of(sv->conf));
-    if (!sv->loop && errno == ENOTSUP)
-        return refuse(sv, "engine", "epoll", "this build has no epoll");
+    if (!sv->loop && errno == ENOTSUP) {
+        refuse(sv, "engine", "epoll", "this build has no epoll");
+        if (!goes_on(sv))
+            return false;
+        sv->loop = loop_new(LOOP_AUTO);
+    }
     if (!sv->loop)
         return fail(sv, "event loop", errno);
     loop_on_move(sv->loop, on_engine_moved, sv);
     sv->signals = signals_new(sv->loop, wanted, on_signal, sv);
     return sv->signals || fail(sv, "signals", errno);
+}
+
+/* Asked before anything is touched that a former process has left: the next start may do better.
+ * Who isn't root becomes nobody else, and may go on without. */
+static bool has_user(struct service *sv)
+{
+    const struct conf_daemon *d = sv->conf ? &sv->conf->daemon : NULL;
+    uid_t uid;
+    gid_t gid;
+
+    if (!d || geteuid() != 0)
+        return true;
+    if (d->user && user_find(d->user, &uid, &gid))
+        return refuse(sv, "user", d->user, "there is no such user");
+    if (d->group && group_find(d->group, &gid))
+        return refuse(sv, "group", d->group, "there is no such group");
+    return true;
 }
 
 /* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
@@ -380,26 +401,19 @@ static bool open_rules(struct service *sv)
 static bool drop_privileges(struct service *sv)
 {
     const struct conf_daemon *d = &sv->conf->daemon;
-    uid_t uid;
-    gid_t gid;
+    const char *option = d->user ? "user" : "group", *name = d->user ? d->user : d->group;
     int error;
 
-    if (!d->user && !d->group)
+    if (!name)
         return true;
-    if (d->user && user_find(d->user, &uid, &gid))
-        return refuse(sv, "user", d->user, "there is no such user");
-    if (d->group && group_find(d->group, &gid))
-        return refuse(sv, "group", d->group, "there is no such group");
     error = user_become(d->user, d->group);
-    if (error && goes_on(sv) && geteuid() != 0) {
-        refuse(sv, d->user ? "user" : "group", d->user ? d->user : d->group,
-               "takes effect with the next start by root");
-        return true;
-    }
-    if (error)
-        return refuse(sv, d->user ? "user" : "group", d->user ? d->user : d->group,
-                      strerror(-error));
-    return true;
+    if (error == -ENOENT)
+        refuse(sv, option, name, "there is no such user or group");
+    else if (error && goes_on(sv) && geteuid() != 0)
+        refuse(sv, option, name, "takes effect with the next start by root");
+    else if (error)
+        return refuse(sv, option, name, strerror(-error));
+    return error == 0 || (goes_on(sv) && geteuid() != 0);
 }
 
 static bool start_serving(struct service *sv)
@@ -460,8 +474,10 @@ int service_run(struct conf *conf, char **argv, int64_t exit_idle_ms)
     bool ok;
 
     list_init(&sv.worker.sessions);
-    if (!start_fds(&sv))
+    if (!has_user(&sv) || !start_fds(&sv)) {
+        tear_down(&sv);
         return EXIT_FAILURE;
+    }
     if (!has_conf(&sv)) {
         tear_down(&sv);
         return EX_CONFIG;

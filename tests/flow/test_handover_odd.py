@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 
-from harness import ENGINE, ONCE, check, check_equal, receive_exactly, test, wait_for
+from daemon import config_text
+from harness import ENGINE, ONCE, Failure, Skip, check, check_equal, receive_exactly, test, wait_for
 from pairs import Upstream, local, open_pair
-from test_handover_program import Replaceable
+from test_handover_program import SAMPLES, Replaceable
 from test_systemd import passed
 
 
@@ -143,3 +144,122 @@ def ends_after(t):
         pair.line(r.d, end="done")  # the rest is for the kernel to deliver
         check(receive_exactly(pair.client, len(text)) == text, "other bytes came through")
         check_equal(pair.client.recv(1), b"", "the end of the stream")
+
+
+# --- users that are none ---------------------------------------------------------------------
+
+def with_user(d, **who):
+    d.rewrite(d.groups["rules"], daemon=dict(d.groups.get("daemon", {}), **who))
+
+
+@test("handover: to a user or group that does not exist: noticed before, by root", ONCE, ("root",))
+def no_such_user(t):
+    r = Replaceable(t)
+    for who in ("user", "group"):
+        with_user(r.d, **{who: "nobdy-at-all"})
+        r.d.upgrade_fails("no such " + who)
+        r.goes_on()
+        del r.d.groups["daemon"][who]
+    r.d.rewrite(r.rules)
+    r.end()
+
+
+@test("handover: to a user or group that does not exist: who isn't root stays who he is", ONCE,
+      ("root",))
+def no_longer_a_user(t):
+    up, port = Upstream(t), t.port()
+    os.chmod(t.dir, 0o777)
+    d = t.start({"r": {"listen": local(port), "upstream": up.address}}, daemon={"user": "nobody"})
+    pair = open_pair(t, port, up)
+    ids = d.status_field("Uid"), d.status_field("Gid"), d.status_field("Groups")
+    for who in ("user", "group"):
+        with_user(d, **{who: "nobdy-at-all"})
+        d.upgrade()
+        pair.talk()
+        check("no such " + who in d.log(), "nothing is said of it")
+        check_equal((d.status_field("Uid"), d.status_field("Gid"), d.status_field("Groups")), ids,
+                    "who it is")
+        del d.groups["daemon"][who]
+    open_pair(t, port, up).end()
+    pair.end()
+
+
+class Manager:
+    """A service manager that stores descriptors (sd_notify(3))."""
+
+    def __init__(self, t):
+        self.path = t.path("manager")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        t.sockets.append(self.socket)
+        self.socket.setblocking(False)
+        self.socket.bind(self.path)
+        self.store = []  # names and sockets
+
+    def read(self):
+        """All that has come."""
+        while True:
+            try:
+                text, fds, _, _ = socket.recv_fds(self.socket, 65536, 253)
+            except BlockingIOError:
+                return True
+            said = dict(l.split("=", 1) for l in text.decode().split("\n") if "=" in l)
+            name = said.get("FDNAME")
+            if "FDSTOREREMOVE" in said:
+                self.store = [(n, s) for n, s in self.store if n != name]
+            for fd in fds:
+                if "FDSTORE" in said:
+                    self.store.append((name, os.fdopen(fd, "rb", buffering=0)))
+                else:
+                    os.close(fd)
+
+    def take_over(self, d):
+        """Restart: all is handed over."""
+        d.signal(signal.SIGUSR1)
+        d.signal(signal.SIGTERM)
+        wait_for(lambda: self.read() and not d.alive(), "penstockd to end")
+        self.read()
+        check("handed over" in d.log() and "not handed over" not in d.log(), "the outcome")
+
+    def start(self, t, config):
+        return passed(t, config_text(config), [f for _, f in self.store], [n for n, _ in self.store])
+
+
+@test("restart: a start that can't be leaves the connections to the next one", ENGINE,
+      ("systemd", "root"))
+def next_start(t):
+    up, port, manager = Upstream(t), t.port(), Manager(t)
+    config = {"daemon": {"engine": t.engine},
+              "rules": {"r": {"listen": local(port), "upstream": up.address}}}
+    d = t.start(config["rules"], notify=False, env={"NOTIFY_SOCKET": manager.path})
+    pair = open_pair(t, port, up)
+    manager.take_over(d)
+    for _ in range(2):
+        try:
+            manager.start(t, dict(config, daemon={"user": "nobdy-at-all"}))
+        except Failure:
+            t.daemons[-1].status = 1
+        check("no such user" in t.daemons[-1].log(), "it has started, or failed for another reason")
+    d = manager.start(t, config)
+    d.baseline -= 2  # the session was there when it was ready
+    d.baseline_sockets -= 2
+    manager.store.clear()
+    pair.talk()
+    open_pair(t, port, up).end()
+    pair.end()
+
+
+@test("handover: an engine that the new build does not have is no reason to end", ONCE)
+def no_such_engine(t):
+    if t.features.get("epoll") == "yes":
+        raise Skip("needs a build without epoll")
+    up, port = Upstream(t), t.port()
+    snapshot = os.memfd_create("snapshot")
+    with open(os.path.join(SAMPLES, "v1-empty.bin"), "rb") as f:
+        os.write(snapshot, f.read())
+    d = t.prepare({"daemon": {"engine": "epoll"},
+                   "rules": {"r": {"listen": local(port), "upstream": up.address}}},
+                  pass_fds=[snapshot], env={"PENSTOCK_HANDOVER": str(snapshot)})
+    d.start()
+    os.close(snapshot)
+    check("no epoll" in d.log(), "nothing is said of it")
+    open_pair(t, port, up).end()
