@@ -178,12 +178,15 @@ def iperf(t):
     server(t, port, program("iperf3"), "-s", "-p", str(port), "-B", "127.0.0.1")
     d, through = forward(t, port)
     for extra in ([], ["-R"], ["-P", "4"], ["-P", "4", "-R"]):
-        out = run(program("iperf3"), "-c", "127.0.0.1", "-p", str(through), "-n", "128M", "-J",
-                  *extra)
-        result = json.loads(out)
+        def transfer():
+            out = run(program("iperf3"), "-c", "127.0.0.1", "-p", str(through), "-n", "128M", "-J",
+                      *extra)
+            # the server takes a moment to be ready for the next test
+            return None if b"busy running a test" in out else json.loads(out)
+        result = wait_for(transfer, "iperf3's server to be ready")
         check("error" not in result, "iperf3 %s: %s" % (extra, result.get("error")))
         check(result["end"]["sum_received"]["bytes"] > 0, "iperf3 %s: nothing was received" % extra)
-    check(len(d.wait_sessions(4 + 10)) == 14, "sessions of iperf3")
+    d.wait_sessions(4 + 10)
 
 
 @test("redis: chat, pipeline, large values", needs=("redis-server", "redis-cli"))

@@ -67,9 +67,9 @@ sessions_survive_a_crash() {
 session_with_bytes_in_flight_is_reset_by_a_crash() {
     write_conf <<< "rules = { $web_rule $persist_rule };"
     start_clean || return 1
-    rm -f /tmp/full
+    rm -f /tmp/full /tmp/crashed
     python3 - << 'PYTHON' &
-import select, socket
+import os, select, socket, time
 s = socket.create_connection(("127.0.0.1", 82))
 s.setblocking(False)
 quiet = 0
@@ -81,6 +81,9 @@ while quiet < 10:
         select.select([], [s], [], 0.1)
         quiet += 1
 open("/tmp/full", "w").close()
+end = time.monotonic() + 60
+while not os.path.exists("/tmp/crashed") and time.monotonic() < end:
+    time.sleep(0.05)
 s.settimeout(30)
 try:
     while s.recv(1 << 20):
@@ -90,7 +93,7 @@ except ConnectionResetError:
 raise SystemExit("the stream has ended as if it were whole")
 PYTHON
     local client=$!
-    await test -e /tmp/full && crash && wait $client || return 1
+    await test -e /tmp/full && crash && touch /tmp/crashed && wait $client || return 1
     await has_line -g 'rule=ssh id=1 end=error' && works 82 && store_holds 2
 }
 
