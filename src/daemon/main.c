@@ -75,8 +75,12 @@ static bool can_take_over(void)
     char ours[16];
 
     snprintf(ours, sizeof(ours), "%d", SNAPSHOT_VERSION);
-    if (!wanted || strcmp(wanted, ours) == 0)
+    if (!wanted)
         return true;
+    if (strcmp(wanted, ours) == 0) {
+        printf(REEXEC_ANSWER "\n", SNAPSHOT_VERSION);
+        return true;
+    }
     fprintf(stderr, "snapshots of version %s are wanted, penstockd %s reads version %s\n", wanted,
             PACKAGE_VERSION, ours);
     return false;

@@ -15,6 +15,9 @@
 #include "os/memfile.h"
 #include "os/sock.h"
 
+/* Of what the new program says when it refuses. */
+#define OUTPUT_LINES 20
+
 /* Reading a config takes well under a second. */
 #define CHECK_MS 10000
 
@@ -133,26 +136,35 @@ static void hand_over(struct reexec *r)
 
 /* --- the new program shows what it can do ---------------------------------------------------- */
 
-/* What it had to say, line by line. */
+/* What it had to say, line by line; the beginning tells most. */
 static void log_output(const struct reexec *r, char *text)
 {
     char *rest = text;
+    size_t count = 0;
 
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
-        if (line[0])
+        if (line[0] && count++ < OUTPUT_LINES)
             log_message(log_of(r), LEVEL_ERROR, "%s: %s", r->program, line);
     }
+    if (count > OUTPUT_LINES)
+        log_message(log_of(r), LEVEL_ERROR, "%s: and %zu lines more", r->program,
+                    count - OUTPUT_LINES);
 }
 
 /* NULL: it has found no fault. */
 static const char *verdict(const struct child_end *end, int error, char *text, size_t size)
 {
+    char answer[64];
+
+    snprintf(answer, sizeof(answer), REEXEC_ANSWER, SNAPSHOT_VERSION);
     if (error)
         snprintf(text, size, "how the new program ended is not known: %s", strerror(-error));
     else if (end->signal)
         snprintf(text, size, "the new program was killed by signal %d", end->signal);
     else if (end->status)
         snprintf(text, size, "the new program ended with status %d at --check", end->status);
+    else if (!end->output || !strstr(end->output, answer))
+        snprintf(text, size, "what is there now is not penstockd, or can't take over");
     else
         return NULL;
     return text;

@@ -9,4 +9,7 @@
 /* For --check: the version of snapshots that it will have to read. */
 #define REEXEC_VERSION_VARIABLE "PENSTOCK_HANDOVER_VERSION"
 
+/* Which it says then, as no program does that is none of us. */
+#define REEXEC_ANSWER "takes over from version %d"
+
 #endif

@@ -356,9 +356,10 @@ static bool accept_one(struct listener *l, bool certain)
         return false;
     }
     if (admit == ADMIT_FULL && l->rule->conf->options.on_limit == ON_LIMIT_WAIT) {
-        if (certain)
+        if (certain) { /* else the next turn will tell */
             account_refused(l->rule, NULL, END_LIMIT, "clients wait in the backlog");
-        wait_for_place(l);
+            wait_for_place(l);
+        }
         return false;
     }
     fd = sock_accept(l->fd, &client);

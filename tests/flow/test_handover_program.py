@@ -69,6 +69,7 @@ BROKEN = {
     "is not executable": (b"#!/bin/sh\nexit 0\n", 0o644),
     "is no program": (b"\x7fELF rubbish", 0o755),
     "fails": (b"#!/bin/sh\necho cannot load library >&2\nexit 127\n", 0o755),
+    "is another, that never complains": (b"#!/bin/sh\nexit 0\n", 0o755),
     "is killed": (b"#!/bin/sh\nkill -SEGV $$\n", 0o755),
     "does not know this config": (b"#!/bin/sh\necho 'x.conf:7: unknown option' >&2\nexit 78\n",
                                   0o755),
