@@ -151,7 +151,7 @@ static int save_fd(int fd, struct snap_fd *out, int *fds, size_t *count)
     *out = (struct snap_fd){.number = -1};
     if (fd < 0)
         return 0;
-    error = sock_id(fd, &out->ino);
+    error = sock_id(fd, &out->cookie);
     if (error)
         return error;
     out->number = fd;

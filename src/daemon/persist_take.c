@@ -51,13 +51,13 @@ static struct persist_file *read_file(struct passed *passed)
     return file;
 }
 
-/* The socket of the slot with this inode, which is the caller's from then on; or -1. */
-static int take_socket(struct passed *passed, const char *name, uint64_t ino)
+/* The socket of the slot with this cookie, which is the caller's from then on; or -1. */
+static int take_socket(struct passed *passed, const char *name, uint64_t cookie)
 {
     for (int i = passed_named(passed, name, 0); i >= 0; i = passed_named(passed, name, i + 1)) {
         uint64_t there;
 
-        if (sock_id(passed->sockets[i].fd, &there) == 0 && there == ino) {
+        if (sock_id(passed->sockets[i].fd, &there) == 0 && there == cookie) {
             int fd = passed->sockets[i].fd;
 
             passed->sockets[i].fd = -1;
@@ -156,8 +156,8 @@ static void take_slot(struct taking *t, unsigned number)
     if (!atomic_load(&slot->used))
         return;
     snprintf(name, sizeof(name), PERSIST_SLOT_NAME, t->file->generation, number);
-    client = take_socket(t->passed, name, slot->ino[CLIENT]);
-    upstream = take_socket(t->passed, name, slot->ino[UPSTREAM]);
+    client = take_socket(t->passed, name, slot->cookie[CLIENT]);
+    upstream = take_socket(t->passed, name, slot->cookie[UPSTREAM]);
     why = take_session(t, slot, client, upstream);
     if (!why) {
         t->taken++;

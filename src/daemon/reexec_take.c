@@ -17,10 +17,10 @@
 /* A number is as good as the socket behind it. */
 static int take(void *arg, const struct snap_fd *fd)
 {
-    uint64_t ino;
+    uint64_t cookie;
 
     (void)arg;
-    if (fd->number <= STDERR_FILENO || sock_id(fd->number, &ino) || ino != fd->ino ||
+    if (fd->number <= STDERR_FILENO || sock_id(fd->number, &cookie) || cookie != fd->cookie ||
         sock_keep_on_exec(fd->number, false))
         return -1;
     sock_reset_at_end(fd->number, false);
@@ -44,9 +44,9 @@ static void reset_all(struct passed *passed)
 
     for (int i = 0; i < count; i++) {
         struct addr bound;
-        uint64_t ino;
+        uint64_t cookie;
 
-        if (fds[i] <= STDERR_FILENO || is_passed(passed, fds[i]) || sock_id(fds[i], &ino))
+        if (fds[i] <= STDERR_FILENO || is_passed(passed, fds[i]) || sock_id(fds[i], &cookie))
             continue;
         if (sock_check_listening(fds[i], &bound) == 0 && sock_keep_on_exec(fds[i], false) == 0)
             fds[listening++] = fds[i];

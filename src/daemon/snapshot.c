@@ -199,7 +199,7 @@ static void code_addr(struct coder *c, struct addr *a)
 
 static void code_fd(struct coder *c, struct snap_fd *fd)
 {
-    code_u64(c, &fd->ino);
+    code_u64(c, &fd->cookie);
     code_i32(c, &fd->number);
 }
 

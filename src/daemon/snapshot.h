@@ -34,10 +34,10 @@
 /* None, for an index. */
 #define SNAP_NONE UINT32_MAX
 
-/* A descriptor: its number in the old process, and the socket behind it (st_ino of fstat(2)), which
- * tells it whatever its number has become. No descriptor: ino 0, number -1. */
+/* A descriptor: its number in the old process, and the socket behind it (sock_id()), which tells it
+ * whatever its number has become. No descriptor: cookie 0, number -1. */
 struct snap_fd {
-    uint64_t ino;
+    uint64_t cookie;
     int32_t number;
 };
 

@@ -25,12 +25,12 @@ static bool is_duration(uint64_t ms)
 
 static bool is_open(const struct snap_fd *fd)
 {
-    return fd->ino != 0 && fd->number >= 0;
+    return fd->cookie != 0 && fd->number >= 0;
 }
 
 static bool is_none(const struct snap_fd *fd)
 {
-    return fd->ino == 0 && fd->number == -1;
+    return fd->cookie == 0 && fd->number == -1;
 }
 
 static const char *check_addr(const struct addr *a)
@@ -190,13 +190,13 @@ static const char *check_twins(const struct snapshot *s)
         wrong = "two sessions have one id";
     count = 0;
     for (uint32_t i = 0; i < s->listener_count; i++)
-        values[count++] = s->listeners[i].fd.ino;
+        values[count++] = s->listeners[i].fd.cookie;
     for (uint32_t i = 0; i < s->session_count; i++) {
         const struct snap_fd *fd = s->sessions[i].fd;
 
-        values[count++] = fd[CLIENT].ino;
-        if (fd[UPSTREAM].ino != 0)
-            values[count++] = fd[UPSTREAM].ino;
+        values[count++] = fd[CLIENT].cookie;
+        if (fd[UPSTREAM].cookie != 0)
+            values[count++] = fd[UPSTREAM].cookie;
     }
     if (wrong == NULL && has_twins(values, count))
         wrong = "one socket is named twice";

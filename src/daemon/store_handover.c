@@ -93,10 +93,10 @@ int store_handover(struct store *st, const struct handover *h)
 
 /* --- taking up ------------------------------------------------------------------------------- */
 
-/* The sockets passed, by their inode. */
+/* The sockets passed, by their cookies. */
 struct found {
     struct passed *passed;
-    struct table *by_ino;
+    struct table *by_cookie;
     struct found_key {
         char text[24];
         int index;
@@ -110,8 +110,8 @@ static int take(void *arg, const struct snap_fd *fd)
     char text[24];
     int taken;
 
-    snprintf(text, sizeof(text), "%" PRIu64, fd->ino);
-    key = table_remove(f->by_ino, text);
+    snprintf(text, sizeof(text), "%" PRIu64, fd->cookie);
+    key = table_remove(f->by_cookie, text);
     if (!key)
         return -1;
     taken = f->passed->sockets[key->index].fd;
@@ -127,17 +127,17 @@ static struct found *find_sockets(struct passed *passed)
     if (!f)
         return NULL;
     f->passed = passed;
-    f->by_ino = table_new();
+    f->by_cookie = table_new();
     f->keys = calloc((size_t)passed->count + 1, sizeof(*f->keys));
-    for (int i = 0; f->by_ino && f->keys && i < passed->count; i++) {
+    for (int i = 0; f->by_cookie && f->keys && i < passed->count; i++) {
         struct found_key *key = &f->keys[i];
-        uint64_t ino;
+        uint64_t cookie;
 
-        if (passed->sockets[i].fd < 0 || sock_id(passed->sockets[i].fd, &ino))
+        if (passed->sockets[i].fd < 0 || sock_id(passed->sockets[i].fd, &cookie))
             continue;
         key->index = i;
-        snprintf(key->text, sizeof(key->text), "%" PRIu64, ino);
-        table_insert(f->by_ino, key->text, key);
+        snprintf(key->text, sizeof(key->text), "%" PRIu64, cookie);
+        table_insert(f->by_cookie, key->text, key);
     }
     return f;
 }
@@ -148,7 +148,7 @@ void store_forget(struct inheritance *in)
 
     arena_free(in->arena);
     if (f) {
-        table_free(f->by_ino);
+        table_free(f->by_cookie);
         free(f->keys);
         free(f);
     }
@@ -199,7 +199,7 @@ int store_take(struct passed *passed, struct inheritance *in, const char **why)
 
         in->take = take;
         in->arg = f;
-        if (!f || !f->by_ino || !f->keys) {
+        if (!f || !f->by_cookie || !f->keys) {
             *why = "out of memory";
             error = -ENOMEM;
         }

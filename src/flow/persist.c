@@ -162,10 +162,10 @@ static struct addr without_path(const struct addr *a)
 
 static int fill(struct persist_slot *slot, const struct session *s)
 {
-    int error = sock_id(s->fd[CLIENT], &slot->ino[CLIENT]);
+    int error = sock_id(s->fd[CLIENT], &slot->cookie[CLIENT]);
 
     if (error == 0)
-        error = sock_id(s->fd[UPSTREAM], &slot->ino[UPSTREAM]);
+        error = sock_id(s->fd[UPSTREAM], &slot->cookie[UPSTREAM]);
     if (error)
         return error;
     slot->id = s->id;

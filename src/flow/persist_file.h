@@ -20,8 +20,8 @@ struct persist_slot {
     atomic_uint used; /* the rest is there, and its sockets are on their way to the store */
     atomic_uint held; /* bytes of it may be in our hands: it can't be gone on with */
     uint64_t id;
-    uint64_t ino[2]; /* of its sockets, by enum side */
-    int64_t started; /* clock_monotonic_ms() */
+    uint64_t cookie[2]; /* of its sockets, by enum side */
+    int64_t started;    /* clock_monotonic_ms() */
     int64_t active;
     uint64_t bytes[2];
     uint32_t connect_ms;

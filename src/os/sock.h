@@ -83,8 +83,9 @@ void sock_reset(int fd);
 
 /* --- sockets of which others hold duplicates (sock_share.c) ----------------------------------- */
 
-/* What tells one socket from another, whatever descriptors there are of it: its inode. -ENOTSOCK
- * when `fd` is none. */
+/* What tells one socket from any other that there was or will be, whatever descriptors there are of
+ * it and in whatever process: SO_COOKIE (Linux 4.12), never 0. The number of its inode does not:
+ * that comes round. -ENOTSOCK when `fd` is none. */
 int sock_id(int fd, uint64_t *id);
 
 /*

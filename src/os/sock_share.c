@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,14 +15,9 @@
 
 int sock_id(int fd, uint64_t *id)
 {
-    struct stat st;
+    socklen_t size = sizeof(*id);
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISSOCK(st.st_mode))
-        return -ENOTSOCK;
-    *id = st.st_ino;
-    return 0;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, id, &size) < 0 ? -errno : 0;
 }
 
 /* --- the text of a listening socket ---------------------------------------------------------- */

@@ -95,10 +95,10 @@ def unreadable(t):
     open_pair(t, port, up).end()
 
 
-DIES = b"""#!/bin/sh
-case "$*" in *--check*) exit 0;; esac
-kill -SEGV $$
-"""
+def but_for_check(t, then):
+    """A program that is ours at --check, and else does this."""
+    return ('#!/bin/sh\ncase "$*" in *--check*) exec %s "$@";; esac\n%s\n'
+            % (t.binary, then)).encode()
 
 
 @test("handover: a new program that dies before it has taken over leaves no stream that looks whole",
@@ -106,7 +106,7 @@ kill -SEGV $$
 def dies(t):
     r = Replaceable(t)
     r.d.status = -signal.SIGSEGV
-    r.replace(DIES)
+    r.replace(but_for_check(t, "kill -SEGV $$"))
     r.d.signal(signal.SIGUSR2)
     r.d.wait_exit()
     r.pair.is_reset()
@@ -117,10 +117,7 @@ def dies(t):
 def can_not_start(t):
     r = Replaceable(t)
     r.d.status = 1
-    r.replace(b"""#!/bin/sh
-case "$*" in *--check*) exit 0;; esac
-LISTEN_PID=$$ LISTEN_FDS=1000000 exec %s "$@"
-""" % t.binary.encode())
+    r.replace(but_for_check(t, 'LISTEN_PID=$$ LISTEN_FDS=1000000 exec %s "$@"' % t.binary))
     r.d.signal(signal.SIGUSR2)
     r.d.wait_exit()
     r.pair.is_reset()

@@ -405,7 +405,7 @@ static void has_counted(const struct rule *rule)
 
 struct brought {
     struct {
-        uint64_t ino;
+        uint64_t cookie;
         int fd; /* -1: it has been taken */
     } fds[64];
     size_t count;
@@ -418,7 +418,7 @@ static int take(void *arg, const struct snap_fd *fd)
     for (size_t i = 0; i < b->count; i++) {
         int there = b->fds[i].fd;
 
-        if (b->fds[i].ino == fd->ino && there >= 0) {
+        if (b->fds[i].cookie == fd->cookie && there >= 0) {
             b->fds[i].fd = -1;
             return there;
         }
@@ -430,7 +430,7 @@ static void bring(struct brought *b, const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         ck_assert_uint_lt(b->count, COUNT_OF(b->fds));
-        ck_assert_int_eq(sock_id(fds[i], &b->fds[b->count].ino), 0);
+        ck_assert_int_eq(sock_id(fds[i], &b->fds[b->count].cookie), 0);
         b->fds[b->count++].fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
     }
 }

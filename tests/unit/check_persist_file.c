@@ -30,8 +30,8 @@ static struct persist_slot *fill_slot(void)
 
     atomic_store(&s->used, 1);
     s->id = 7;
-    s->ino[CLIENT] = 11;
-    s->ino[UPSTREAM] = 12;
+    s->cookie[CLIENT] = 11;
+    s->cookie[UPSTREAM] = 12;
     s->started = 1000;
     s->active = 2000;
     s->keepalive = 1;

@@ -74,8 +74,8 @@ START_TEST(the_smallest_sessions_come_back)
             sessions[i] = sample.sessions[kind == 0 ? 0 : 2]; /* in SNAP_DIAL, in SNAP_RELAY */
             sessions[i].id = i;
             sessions[i].listen = "";
-            sessions[i].fd[CLIENT].ino = 10000 + i;
-            sessions[i].fd[UPSTREAM].ino = kind == 0 ? 0 : 20000 + i;
+            sessions[i].fd[CLIENT].cookie = 10000 + i;
+            sessions[i].fd[UPSTREAM].cookie = kind == 0 ? 0 : 20000 + i;
             sessions[i].client = sessions[i].upstream = (struct addr){0};
             sessions[i].flow[CLIENT] = sessions[i].flow[UPSTREAM] = (struct snap_flow){0};
         }

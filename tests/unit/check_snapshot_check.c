@@ -58,10 +58,10 @@ START_TEST(names_ids_and_sockets_are_unique)
     REFUSED("a rule has no name", sample.rules[2].name = "");
     REFUSED("two sessions have one id", sample.sessions[0].id = 54);
     REFUSED("a session's id is yet to be given", sample.sessions[0].id = 55);
-    REFUSED(TWINS, sample.listeners[0].fd.ino = 4003);
-    REFUSED(TWINS, sample.sessions[0].fd[CLIENT].ino = 4003);
-    REFUSED(TWINS, sample.sessions[0].fd[CLIENT].ino = sample.sessions[6].fd[UPSTREAM].ino);
-    REFUSED(TWINS, sample.sessions[6].fd[CLIENT].ino = sample.sessions[6].fd[UPSTREAM].ino);
+    REFUSED(TWINS, sample.listeners[0].fd.cookie = 4003);
+    REFUSED(TWINS, sample.sessions[0].fd[CLIENT].cookie = 4003);
+    REFUSED(TWINS, sample.sessions[0].fd[CLIENT].cookie = sample.sessions[6].fd[UPSTREAM].cookie);
+    REFUSED(TWINS, sample.sessions[6].fd[CLIENT].cookie = sample.sessions[6].fd[UPSTREAM].cookie);
 }
 END_TEST
 
@@ -74,7 +74,7 @@ START_TEST(sockets_are_there)
     REFUSED("a session's client has no socket", sample.sessions[2].fd[CLIENT].number = -1);
     REFUSED("a session's upstream has no socket", sample.sessions[2].fd[UPSTREAM] = none);
     REFUSED(NULL, sample.sessions[1].fd[UPSTREAM] = none);
-    REFUSED("a session's upstream has half a socket", sample.sessions[1].fd[UPSTREAM].ino = 0);
+    REFUSED("a session's upstream has half a socket", sample.sessions[1].fd[UPSTREAM].cookie = 0);
     REFUSED("a session's upstream has half a socket", sample.sessions[1].fd[UPSTREAM].number = -1);
 }
 END_TEST

@@ -55,8 +55,8 @@ static inline const char *promises_of_dial(const struct snap_session *s)
     const struct snap_dial *d = &s->dial;
     const struct half fresh = {0};
 
-    SNAPSHOT_HOLDS(s->fd[UPSTREAM].ino != 0 ? s->fd[UPSTREAM].number >= 0
-                                            : s->fd[UPSTREAM].number == -1);
+    SNAPSHOT_HOLDS(s->fd[UPSTREAM].cookie != 0 ? s->fd[UPSTREAM].number >= 0
+                                               : s->fd[UPSTREAM].number == -1);
     SNAPSHOT_HOLDS(memcmp(&s->half, &fresh, sizeof(fresh)) == 0);
     SNAPSHOT_HOLDS(s->half_end[0] == '\0');
     for (int i = 0; i < 2; i++)
@@ -74,7 +74,7 @@ static inline const char *promises_of_relay(const struct snap_session *s)
 {
     struct half h = s->half;
 
-    SNAPSHOT_HOLDS(s->fd[UPSTREAM].ino != 0 && s->fd[UPSTREAM].number >= 0);
+    SNAPSHOT_HOLDS(s->fd[UPSTREAM].cookie != 0 && s->fd[UPSTREAM].number >= 0);
     SNAPSHOT_HOLDS(h.dir[CLIENT] < DIR_STATES && h.dir[UPSTREAM] < DIR_STATES);
     SNAPSHOT_HOLDS(half_step(&h, EVENT_TIMEOUT) == ACT_RESET); /* no final phase takes it */
     SNAPSHOT_HOLDS(is_text(s->half_end));
@@ -106,20 +106,20 @@ static inline const char *promises_of_session(const struct snapshot *snap, uint3
     SNAPSHOT_HOLDS(is_text(s->listen));
     SNAPSHOT_HOLDS(s->age_ms <= SNAP_MS_MAX && s->quiet_ms <= SNAP_MS_MAX);
     SNAPSHOT_HOLDS(s->drain_ms <= SNAP_MS_MAX || s->drain_ms == UINT64_MAX);
-    SNAPSHOT_HOLDS(s->fd[CLIENT].ino != 0 && s->fd[CLIENT].number >= 0);
-    SNAPSHOT_HOLDS(s->fd[CLIENT].ino != s->fd[UPSTREAM].ino);
+    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != 0 && s->fd[CLIENT].number >= 0);
+    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != s->fd[UPSTREAM].cookie);
     SNAPSHOT_HOLDS(s->id < snap->next_id);
     for (uint32_t i = 0; i < index; i++) {
         const struct snap_session *other = &snap->sessions[i];
 
         SNAPSHOT_HOLDS(other->id != s->id);
         for (int side = 0; side < 4; side++)
-            SNAPSHOT_HOLDS(s->fd[side & 1].ino == 0 ||
-                           s->fd[side & 1].ino != other->fd[side >> 1].ino);
+            SNAPSHOT_HOLDS(s->fd[side & 1].cookie == 0 ||
+                           s->fd[side & 1].cookie != other->fd[side >> 1].cookie);
     }
     for (uint32_t i = 0; i < snap->listener_count; i++)
-        SNAPSHOT_HOLDS(snap->listeners[i].fd.ino != s->fd[CLIENT].ino &&
-                       snap->listeners[i].fd.ino != s->fd[UPSTREAM].ino);
+        SNAPSHOT_HOLDS(snap->listeners[i].fd.cookie != s->fd[CLIENT].cookie &&
+                       snap->listeners[i].fd.cookie != s->fd[UPSTREAM].cookie);
     SNAPSHOT_HOLDS(s->stage == SNAP_DIAL || s->stage == SNAP_RELAY);
     return s->stage == SNAP_DIAL ? promises_of_dial(s) : promises_of_relay(s);
 }
@@ -142,10 +142,10 @@ static inline const char *promises_of_listener(const struct snapshot *s, uint32_
     const struct snap_listener *l = &s->listeners[index];
 
     SNAPSHOT_HOLDS(l->rule < s->rule_count);
-    SNAPSHOT_HOLDS(l->fd.ino != 0 && l->fd.number >= 0);
+    SNAPSHOT_HOLDS(l->fd.cookie != 0 && l->fd.number >= 0);
     SNAPSHOT_HOLDS(is_text(l->text));
     for (uint32_t i = 0; i < index; i++)
-        SNAPSHOT_HOLDS(s->listeners[i].fd.ino != l->fd.ino);
+        SNAPSHOT_HOLDS(s->listeners[i].fd.cookie != l->fd.cookie);
     return NULL;
 }
 

@@ -23,7 +23,7 @@ static inline void same_addr(const struct addr *a, const struct addr *b)
 
 static inline void same_fd(const struct snap_fd *a, const struct snap_fd *b)
 {
-    ck_assert_uint_eq(a->ino, b->ino);
+    ck_assert_uint_eq(a->cookie, b->cookie);
     ck_assert_int_eq(a->number, b->number);
 }
 
