@@ -53,15 +53,32 @@ static int read_all(int fd, struct buffer *b)
     }
 }
 
-int files_read(const char *path, char **text, size_t *len)
+/* Is it something to read, and without end? A pipe is waited for only while somebody has its other
+ * end. */
+static int check_kind(int fd, bool may_be_pipe)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (S_ISFIFO(st.st_mode) && may_be_pipe)
+        return fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
+    return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+int files_read(const char *path, bool may_be_pipe, char **text, size_t *len)
 {
     struct buffer b = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     int error;
 
     if (fd < 0)
-        return -errno;
-    error = read_all(fd, &b);
+        return errno == ENXIO ? -EINVAL : -errno; /* a socket, or a device that is not there */
+    error = check_kind(fd, may_be_pipe);
+    if (error == 0)
+        error = read_all(fd, &b);
     close(fd);
     if (error != 0) {
         free(b.text);

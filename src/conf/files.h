@@ -12,9 +12,10 @@
 /*
  * Read a whole file. Returns 0 and sets *text, which the caller frees, and *len: a newline is
  * added to the contents, which counts, and a NUL, which does not. Or returns a negative errno:
- * -EISDIR for a directory, -EFBIG for a file over FILES_SIZE_MAX.
+ * -EISDIR for a directory, -EINVAL for what is no regular file either (nor a pipe, where that may
+ * be: one that nobody has open for writing is empty), -EFBIG for a file over FILES_SIZE_MAX.
  */
-int files_read(const char *path, char **text, size_t *len);
+int files_read(const char *path, bool may_be_pipe, char **text, size_t *len);
 
 /*
  * The paths of the files in `dir` named *.conf, those that begin with a dot left out, in the order

@@ -209,7 +209,7 @@ static void read_text(struct loading *l, struct conf_tree *tree, char *text, siz
 
 /* --- files --------------------------------------------------------------------------------- */
 
-static void read_file(struct loading *l, const char *path)
+static void read_file(struct loading *l, const char *path, bool may_be_pipe)
 {
     struct conf_place at = {arena_strdup(l->arena, path), 0};
     struct conf_tree *tree = &l->trees[l->tree_count++];
@@ -221,12 +221,14 @@ static void read_file(struct loading *l, const char *path)
         return;
     }
     tree->path = at.file;
-    int error = files_read(path, &text, &len);
+    int error = files_read(path, may_be_pipe, &text, &len);
     if (error == 0) {
         read_text(l, tree, text, len);
         free(text);
     } else if (error == -EISDIR) {
         conf_errors_add(l->errors, at, "this is a directory, a file is needed");
+    } else if (error == -EINVAL) {
+        conf_errors_add(l->errors, at, "this is no regular file, one is needed");
     } else if (error == -EFBIG) {
         conf_errors_add(l->errors, at, "the file is too large, allowed: %zu MiB",
                         FILES_SIZE_MAX / 1024 / 1024);
@@ -250,12 +252,12 @@ static void read_files(struct loading *l, const char *path)
         files_list_free(paths, count);
         return;
     }
-    read_file(l, path);
+    read_file(l, path, true); /* such as /dev/stdin */
     if (count < 0)
         conf_errors_add(l->errors, (struct conf_place){conf_d, 0}, "can't be read: %s",
                         strerror(-count));
     for (int i = 0; i < count && !l->no_memory; i++)
-        read_file(l, paths[i]);
+        read_file(l, paths[i], false);
     files_list_free(paths, count);
 }
 

@@ -16,8 +16,10 @@ struct reading {
     struct conf_errors errors;
 };
 
-static void free_reading(struct reading *rd)
+static void release(void *arg)
 {
+    struct reading *rd = arg;
+
     conf_unref(rd->conf);
     conf_errors_free(&rd->errors);
     free(rd->path);
@@ -162,7 +164,6 @@ static void done(void *arg)
         apply(r, rd->conf);
     else
         not_reloaded(r, rd->errors.fatal, first_error(&rd->errors));
-    free_reading(rd);
     if (r->again)
         start(r);
 }
@@ -181,9 +182,8 @@ static void start(struct reload *r)
         return;
     }
     rd->reload = r;
-    r->reading = rd;
 
-    struct task *task = task_start(r->set->worker->loop, work, done, rd);
+    struct task *task = task_start(r->set->worker->loop, work, done, release, rd);
 
     if (task) /* else it is done already */
         r->task = task;
@@ -199,9 +199,6 @@ void reload_request(struct reload *r)
 
 void reload_cancel(struct reload *r)
 {
-    if (!r->task)
-        return;
     task_abandon(r->task);
     r->task = NULL;
-    free_reading(r->reading);
 }

@@ -18,9 +18,8 @@ typedef void reload_applied_fn(void *arg);
 struct reload {
     struct ruleset *set;
     struct status *status;
-    struct task *task;       /* reading, or NULL ... */
-    struct reading *reading; /* ... and what it reads into */
-    bool again;              /* asked for once more meanwhile */
+    struct task *task; /* reading, or NULL */
+    bool again;        /* asked for once more meanwhile */
     reload_applied_fn *applied;
     void *applied_arg;
 };
@@ -32,7 +31,7 @@ void reload_init(struct reload *r, struct ruleset *set, struct status *status,
 /* Do it, soon. However often this is called meanwhile, it is done once more after that. */
 void reload_request(struct reload *r);
 
-/* Give up what is under way. */
+/* Give up what is under way, without waiting for it: it may never end. */
 void reload_cancel(struct reload *r);
 
 /* Log what is wrong with a config, each error on a line of its own. */

@@ -69,6 +69,40 @@ START_TEST(files_that_are_none_are_named)
 }
 END_TEST
 
+/* Nobody writes to it: who opened it to read would wait for ever. */
+START_TEST(a_pipe_in_conf_d_is_not_waited_for)
+{
+    ck_assert_int_eq(mkdir("conf.d", 0777), 0);
+    write_file("p.conf", "rules = { " RULE_A " };");
+    ck_assert_int_eq(mkfifo("conf.d/1.conf", 0666), 0);
+    ck_assert_int_eq(symlink("/dev/null", "conf.d/2.conf"), 0);
+    expect_file_errors("p.conf", "./conf.d/1.conf: this is no regular file, one is needed\n"
+                                 "./conf.d/2.conf: this is no regular file, one is needed\n");
+}
+END_TEST
+
+/* As of `... | penstockd --config /dev/stdin`. */
+START_TEST(the_main_file_may_be_a_pipe)
+{
+    static const char text[] = "rules = { " RULE_A " };";
+    struct conf_errors errors;
+    struct conf *conf;
+    int ends[2];
+    char path[32];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], text, strlen(text)), strlen(text));
+    close(ends[1]);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    conf = conf_load(path, &errors);
+    ck_assert_ptr_nonnull(conf);
+    ck_assert_uint_eq(conf->rule_count, 1);
+    conf_errors_free(&errors);
+    conf_unref(conf);
+    close(ends[0]);
+}
+END_TEST
+
 START_TEST(an_unreadable_file_is_named)
 {
     write_file("p.conf", "rules = { " RULE_A " };");
@@ -213,6 +247,8 @@ static TCase *files_case(void)
 
     tcase_add_checked_fixture(tcase, enter_directory, leave_directory);
     tcase_add_test(tcase, files_that_are_none_are_named);
+    tcase_add_test(tcase, a_pipe_in_conf_d_is_not_waited_for);
+    tcase_add_test(tcase, the_main_file_may_be_a_pipe);
     tcase_add_test(tcase, an_unreadable_file_is_named);
     tcase_add_test(tcase, conf_d_is_read_in_name_order);
     tcase_add_test(tcase, errors_of_all_files_are_said_in_their_order);

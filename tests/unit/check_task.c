@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ struct job {
     pthread_t worker;
     sigset_t blocked;
     int worked, done; /* how often */
+    atomic_int released;
 };
 
 static void set_up(struct jobs *jobs, int engine)
@@ -80,6 +82,14 @@ static void done(void *arg)
         loop_stop(job->jobs->loop);
 }
 
+/* The last that is heard of a job. */
+static void release(void *arg)
+{
+    struct job *job = arg;
+
+    atomic_fetch_add(&job->released, 1);
+}
+
 START_TEST(work_is_elsewhere_and_done_in_the_loop)
 {
     struct jobs jobs;
@@ -90,12 +100,13 @@ START_TEST(work_is_elsewhere_and_done_in_the_loop)
 
     jobs.left = 1;
     pthread_sigmask(SIG_SETMASK, NULL, &before);
-    job.task = task_start(jobs.loop, work, done, &job);
+    job.task = task_start(jobs.loop, work, done, release, &job);
     ck_assert_ptr_nonnull(job.task);
     ck_assert_int_eq(job.done, 0);
     ck_assert_int_eq(loop_run(jobs.loop), 0);
     ck_assert_int_eq(job.worked, 1);
     ck_assert_int_eq(job.done, 1);
+    ck_assert_int_eq(job.released, 1);
     ck_assert(!pthread_equal(job.worker, pthread_self()));
     /* Signals are blocked there, and here as they were. */
     pthread_sigmask(SIG_SETMASK, NULL, &after);
@@ -107,6 +118,27 @@ START_TEST(work_is_elsewhere_and_done_in_the_loop)
 }
 END_TEST
 
+/* A thread may be on its way out yet, when all that it has done is known. */
+static void all_are_closed(int before)
+{
+    while (count_descriptors() > before)
+        usleep(1000);
+    ck_assert_int_eq(count_descriptors(), before);
+}
+
+/* How many this process has. */
+static int threads(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    int count = 0;
+
+    ck_assert_ptr_nonnull(d);
+    for (const struct dirent *entry; (entry = readdir(d));)
+        count += entry->d_name[0] != '.';
+    closedir(d);
+    return count;
+}
+
 START_TEST(several_work_at_once)
 {
     int before = count_descriptors();
@@ -117,7 +149,7 @@ START_TEST(several_work_at_once)
     jobs.left = JOBS;
     for (int i = 0; i < JOBS; i++) {
         list[i] = (struct job){.jobs = &jobs};
-        list[i].task = task_start(jobs.loop, work_when_let, done, &list[i]);
+        list[i].task = task_start(jobs.loop, work_when_let, done, release, &list[i]);
         ck_assert_ptr_nonnull(list[i].task);
     }
     /* Each has begun while none can have ended: if they took turns, this would not end. */
@@ -131,9 +163,10 @@ START_TEST(several_work_at_once)
     for (int i = 0; i < JOBS; i++) {
         ck_assert_int_eq(list[i].worked, 1);
         ck_assert_int_eq(list[i].done, 1);
+        ck_assert_int_eq(list[i].released, 1);
     }
     tear_down(&jobs);
-    ck_assert_int_eq(count_descriptors(), before);
+    all_are_closed(before);
 }
 END_TEST
 
@@ -146,19 +179,46 @@ START_TEST(abandoned_work_ends_and_nobody_hears_of_it)
     set_up(&jobs, _i);
     slow = quick = (struct job){.jobs = &jobs};
     jobs.left = 1;
-    slow.task = task_start(jobs.loop, work_when_let, done, &slow);
-    quick.task = task_start(jobs.loop, work, done, &quick);
+    slow.task = task_start(jobs.loop, work_when_let, done, release, &slow);
+    quick.task = task_start(jobs.loop, work, done, release, &quick);
     ck_assert_ptr_nonnull(slow.task);
     while (atomic_load(&jobs.begun) == 0)
         usleep(1000);
-    ck_assert_int_eq(write(jobs.gate[1], "x", 1), 1);
-    task_abandon(slow.task);
-    ck_assert_int_eq(slow.worked, 1); /* it has been waited for */
+    task_abandon(slow.task); /* it hangs: this doesn't */
     task_abandon(NULL);
     ck_assert_int_eq(loop_run(jobs.loop), 0);
     ck_assert_int_eq(quick.done, 1);
-    ck_assert_int_eq(slow.done, 0);
     ck_assert_uint_eq(loop_watched(jobs.loop), 0);
+    ck_assert_int_eq(slow.released, 0); /* it is the thread's */
+    ck_assert_int_eq(write(jobs.gate[1], "x", 1), 1);
+    while (atomic_load(&slow.released) == 0)
+        usleep(1000);
+    ck_assert_int_eq(slow.worked, 1);
+    ck_assert_int_eq(slow.done, 0);
+    tear_down(&jobs);
+    all_are_closed(before);
+    ck_assert_int_eq(slow.released, 1);
+}
+END_TEST
+
+/* The work has ended, but the loop has not run since. */
+START_TEST(abandoned_after_its_end)
+{
+    int before = count_descriptors();
+    struct jobs jobs;
+
+    set_up(&jobs, _i);
+    struct job job = {.jobs = &jobs};
+
+    job.task = task_start(jobs.loop, work_when_let, done, release, &job);
+    ck_assert_ptr_nonnull(job.task);
+    ck_assert_int_eq(write(jobs.gate[1], "x", 1), 1);
+    while (threads() > 1)
+        usleep(1000);
+    ck_assert_int_eq(job.released, 0);
+    task_abandon(job.task);
+    ck_assert_int_eq(job.released, 1);
+    ck_assert_int_eq(job.done, 0);
     tear_down(&jobs);
     ck_assert_int_eq(count_descriptors(), before);
 }
@@ -178,11 +238,12 @@ START_TEST(without_means_it_is_done_at_once)
     none = before;
     none.rlim_cur = 0;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    job.task = task_start(jobs.loop, work, done, &job);
+    job.task = task_start(jobs.loop, work, done, release, &job);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_ptr_null(job.task);
     ck_assert_int_eq(job.worked, 1);
     ck_assert_int_eq(job.done, 1);
+    ck_assert_int_eq(job.released, 1);
     ck_assert(pthread_equal(job.worker, pthread_self()));
     tear_down(&jobs);
 }
@@ -193,7 +254,7 @@ static void start_another(void *arg)
     struct job *job = arg;
 
     done(arg);
-    job->task = task_start(job->jobs->loop, work, done, job);
+    job->task = task_start(job->jobs->loop, work, done, release, job);
 }
 
 START_TEST(done_may_start_the_next)
@@ -204,10 +265,11 @@ START_TEST(done_may_start_the_next)
     struct job job = {.jobs = &jobs};
 
     jobs.left = 2;
-    job.task = task_start(jobs.loop, work, start_another, &job);
+    job.task = task_start(jobs.loop, work, start_another, release, &job);
     ck_assert_int_eq(loop_run(jobs.loop), 0);
     ck_assert_int_eq(job.worked, 2);
     ck_assert_int_eq(job.done, 2);
+    ck_assert_int_eq(job.released, 2);
     tear_down(&jobs);
 }
 END_TEST
@@ -223,6 +285,7 @@ int main(void)
     tcase_add_loop_test(tcase, work_is_elsewhere_and_done_in_the_loop, 0, n);
     tcase_add_loop_test(tcase, several_work_at_once, 0, n);
     tcase_add_loop_test(tcase, abandoned_work_ends_and_nobody_hears_of_it, 0, n);
+    tcase_add_loop_test(tcase, abandoned_after_its_end, 0, n);
     tcase_add_loop_test(tcase, without_means_it_is_done_at_once, 0, n);
     tcase_add_loop_test(tcase, done_may_start_the_next, 0, n);
     return suite_run(suite);
