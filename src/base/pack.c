@@ -41,6 +41,10 @@ void pack_raw(struct packer *p, const void *bytes, size_t size)
 {
     if (p->error != 0 || size == 0)
         return;
+    if (p->most > 0 && size > p->most - p->size) {
+        p->error = -EFBIG;
+        return;
+    }
     if (!grow(p, size)) {
         p->error = -ENOMEM;
         return;

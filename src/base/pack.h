@@ -17,7 +17,11 @@ struct packer {
     uint8_t *bytes;
     size_t size;
     size_t room;
-    int error; /* 0, -ENOMEM, or -EOVERFLOW: a block over 4 GiB; then nothing more is packed */
+    size_t most; /* that `size` may be; 0: as memory has it */
+    /* 0, -ENOMEM, -EOVERFLOW: a block over 4 GiB, or -EFBIG: over `most`; then nothing more is
+     * packed
+     */
+    int error;
 };
 
 void pack_u8(struct packer *p, uint8_t value);

@@ -326,7 +326,7 @@ static void code_all(struct coder *c, struct snapshot *s)
 
 int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size)
 {
-    struct packer out = {0};
+    struct packer out = {.most = SNAPSHOT_SIZE_MOST}; /* more could not be read */
     struct coder c = {.out = &out};
     struct snapshot records = *s; /* a coder that writes changes nothing but what it is handed */
 

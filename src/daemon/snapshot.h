@@ -127,7 +127,7 @@ struct snapshot {
 
 /*
  * Write it; no text may be NULL. Returns 0 and sets *bytes, which the caller frees, and *size; or
- * -ENOMEM, or -EOVERFLOW (a text of over 4 GiB). The same records give the same bytes.
+ * -ENOMEM, -EOVERFLOW (a text of over 4 GiB), or -EFBIG (over SNAPSHOT_SIZE_MOST). The same records give the same bytes.
  */
 int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
 

@@ -164,6 +164,30 @@ START_TEST(a_packing_error_sticks)
 }
 END_TEST
 
+START_TEST(no_more_than_what_it_may_be)
+{
+    struct packer p = {.most = 1000};
+    uint8_t bytes[993] = {0};
+
+    pack_u32(&p, 7);
+    pack_block(&p, bytes, sizeof(bytes)); /* one too many */
+    ck_assert_int_eq(p.error, -EFBIG);
+    ck_assert_uint_le(p.size, 8);
+    pack_u8(&p, 1); /* there is room for this, but not for the record it is of */
+    ck_assert_int_eq(p.error, -EFBIG);
+    ck_assert_uint_le(p.size, 8);
+    pack_free(&p);
+    p = (struct packer){.most = 1000};
+    pack_u32(&p, 7);
+    pack_block(&p, bytes, sizeof(bytes) - 1);
+    ck_assert_int_eq(p.error, 0);
+    ck_assert_uint_eq(p.size, p.most);
+    pack_u8(&p, 1);
+    ck_assert_int_eq(p.error, -EFBIG);
+    pack_free(&p);
+}
+END_TEST
+
 START_TEST(without_memory_it_stays_as_it_was)
 {
     struct packer p = {0};
@@ -300,6 +324,7 @@ int main(void)
     tcase_add_test(tcase, it_grows);
     tcase_add_test(tcase, numbers_are_overwritten_in_place);
     tcase_add_test(tcase, a_packing_error_sticks);
+    tcase_add_test(tcase, no_more_than_what_it_may_be);
     tcase_add_test(tcase, without_memory_it_stays_as_it_was);
     tcase_add_test(tcase, nothing_is_read_past_the_end);
     tcase_add_test(tcase, an_unpacking_error_sticks);
