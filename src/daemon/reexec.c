@@ -89,19 +89,20 @@ static void take_back(const struct handover *h)
 /* Returns only when it fails. */
 static int become(const struct reexec *r, const struct handover *h, int snapshot)
 {
-    char number[16];
+    char variable[sizeof(REEXEC_VARIABLE) + 16], **environment;
     int error = sock_keep_on_exec(snapshot, true);
 
     if (error == 0)
         error = keep_all(h);
     if (error)
         return error;
-    snprintf(number, sizeof(number), "%d", snapshot);
-    if (setenv(REEXEC_VARIABLE, number, 1) < 0)
-        return -errno;
-    execv(r->program, r->argv);
+    snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
+    environment = child_environment(variable);
+    if (!environment)
+        return -ENOMEM;
+    execve(r->program, r->argv, environment);
     error = -errno;
-    unsetenv(REEXEC_VARIABLE);
+    free(environment);
     return error;
 }
 
@@ -170,15 +171,6 @@ static const char *verdict(const struct child_end *end, int error, char *text, s
     return text;
 }
 
-static void stop_check(struct reexec *r)
-{
-    loop_timer_stop(r->set->worker->loop, &r->timer);
-    if (r->watch.fd < 0)
-        return;
-    loop_unwatch(r->set->worker->loop, &r->watch);
-    child_kill(&r->child);
-}
-
 static void on_checked(struct watch *w, unsigned events)
 {
     struct reexec *r = container_of(w, struct reexec, watch);
@@ -191,6 +183,11 @@ static void on_checked(struct watch *w, unsigned events)
     loop_timer_stop(r->set->worker->loop, &r->timer);
     loop_unwatch(r->set->worker->loop, w);
     error = child_finish(&r->child, &end);
+    if (r->given_up) {
+        r->given_up = false;
+        free(end.output);
+        return;
+    }
     why = verdict(&end, error, text, sizeof(text));
     if (why) {
         if (end.output)
@@ -202,11 +199,13 @@ static void on_checked(struct watch *w, unsigned events)
         hand_over(r);
 }
 
+/* Its end still has to be heard of, whenever that comes. */
 static void on_timeout(struct timer *t)
 {
     struct reexec *r = container_of(t, struct reexec, timer);
 
-    stop_check(r);
+    r->given_up = true;
+    child_kill(&r->child);
     not_handed_over(r, "the new program does not end at --check");
 }
 
@@ -232,7 +231,8 @@ static size_t count_arguments(char *const *argv)
 static int start_check(struct reexec *r)
 {
     size_t count = count_arguments(r->argv);
-    char **argv = calloc(count + 2, sizeof(*argv)), check[] = "--check", version[16];
+    char **argv = calloc(count + 2, sizeof(*argv)), check[] = "--check", **environment;
+    char version[sizeof(REEXEC_VERSION_VARIABLE) + 16];
     int error = -ENOMEM;
 
     if (!argv)
@@ -240,10 +240,11 @@ static int start_check(struct reexec *r)
     memcpy(argv, r->argv, count * sizeof(*argv));
     argv[0] = r->program;
     argv[count] = check;
-    snprintf(version, sizeof(version), "%d", SNAPSHOT_VERSION);
-    if (setenv(REEXEC_VERSION_VARIABLE, version, 1) == 0)
-        error = child_start(&r->child, argv);
-    unsetenv(REEXEC_VERSION_VARIABLE);
+    snprintf(version, sizeof(version), "%s=%d", REEXEC_VERSION_VARIABLE, SNAPSHOT_VERSION);
+    environment = child_environment(version);
+    if (environment)
+        error = child_start(&r->child, argv, environment);
+    free(environment);
     free(argv);
     return error;
 }
@@ -252,8 +253,11 @@ void reexec_request(struct reexec *r)
 {
     int error;
 
-    if (r->watch.fd >= 0)
-        return; /* it is being checked */
+    if (r->watch.fd >= 0) { /* it is being checked */
+        if (r->given_up)
+            not_handed_over(r, "the new program of before has not ended yet");
+        return;
+    }
     if (!r->program) {
         not_handed_over(r, "where the program is can't be told (/proc)");
         return;
@@ -263,7 +267,7 @@ void reexec_request(struct reexec *r)
         error = watch_check(r);
         if (error) {
             loop_timer_stop(r->set->worker->loop, &r->timer);
-            child_kill(&r->child);
+            child_drop(&r->child);
         }
     }
     if (error)
@@ -274,7 +278,11 @@ void reexec_stop(struct reexec *r)
 {
     if (!r->set)
         return;
-    stop_check(r);
+    loop_timer_stop(r->set->worker->loop, &r->timer);
+    if (r->watch.fd >= 0) {
+        loop_unwatch(r->set->worker->loop, &r->watch);
+        child_drop(&r->child);
+    }
     free(r->program);
     r->program = NULL;
 }

@@ -18,7 +18,8 @@ struct reexec {
     char *program;      /* its path, as it was at start; NULL: not known */
     struct child child; /* the new program, checking the config ... */
     struct watch watch; /* ... until it has ended; while it is watched there is one ... */
-    struct timer timer; /* ... or this fires */
+    struct timer timer; /* ... or this fires; then only its end is still waited for ... */
+    bool given_up;      /* ... and this is set */
 };
 
 /* `argv` is the process's, borrowed. Returns 0 or -ENOMEM. */

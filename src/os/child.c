@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ static int set_files(posix_spawn_file_actions_t *files, int output)
 }
 
 /* Unlike fork(2) and execve(2), posix_spawn(3) tells by itself that the latter has failed. */
-static int spawn(pid_t *pid, char *const argv[], int output)
+static int spawn(pid_t *pid, char *const argv[], char *const envp[], int output)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -56,7 +57,7 @@ static int spawn(pid_t *pid, char *const argv[], int output)
         if (error == 0)
             error = set_files(&files, output);
         if (error == 0)
-            error = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
+            error = posix_spawnp(pid, argv[0], &files, &attributes, argv, envp);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&files);
@@ -73,21 +74,40 @@ static int reap(pid_t pid, int *status)
     return 0;
 }
 
-int child_start(struct child *child, char *const argv[])
+char **child_environment(char *variable)
 {
-    int error, status;
+    size_t name = strcspn(variable, "=") + 1, count = 0;
+    char **copy;
+
+    while (environ && environ[count])
+        count++;
+    copy = calloc(count + 2, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    count = 0;
+    for (char **at = environ; at && *at; at++) {
+        if (strncmp(*at, variable, name) != 0)
+            copy[count++] = *at;
+    }
+    copy[count] = variable;
+    return copy;
+}
+
+int child_start(struct child *child, char *const argv[], char *const envp[])
+{
+    int error;
 
     child->output = memfile_new("output", NULL, 0);
     if (child->output < 0)
         return child->output;
-    error = spawn(&child->pid, argv, child->output);
+    error = spawn(&child->pid, argv, envp, child->output);
     if (error == 0) {
         child->fd = (int)syscall(SYS_pidfd_open, child->pid, 0); /* is close-on-exec */
         if (child->fd >= 0)
             return 0;
         error = -errno;
         kill(child->pid, SIGKILL);
-        reap(child->pid, &status);
+        waitpid(child->pid, NULL, WNOHANG);
     }
     close(child->output);
     return error;
@@ -130,11 +150,14 @@ int child_finish(struct child *child, struct child_end *end)
     return error;
 }
 
-void child_kill(struct child *child)
+void child_kill(const struct child *child)
 {
-    int status;
-
     kill(child->pid, SIGKILL);
-    reap(child->pid, &status);
+}
+
+void child_drop(struct child *child)
+{
+    child_kill(child);
+    waitpid(child->pid, NULL, WNOHANG);
     close_both(child);
 }

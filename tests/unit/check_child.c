@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "descriptors.h"
@@ -22,7 +24,7 @@ static int start(struct child *c, const char *script)
 {
     char *const argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)(uintptr_t)script, NULL};
 
-    return child_start(c, argv);
+    return child_start(c, argv, environ);
 }
 
 static bool has_ended(const struct child *c, int timeout_ms)
@@ -80,8 +82,8 @@ START_TEST(what_can_not_be_run_is_an_error_at_once)
     int before = count_descriptors();
     struct child c;
 
-    ck_assert_int_eq(child_start(&c, nowhere), -ENOENT);
-    ck_assert_int_eq(child_start(&c, no_program), -EACCES);
+    ck_assert_int_eq(child_start(&c, nowhere, environ), -ENOENT);
+    ck_assert_int_eq(child_start(&c, no_program, environ), -EACCES);
     ck_assert_int_eq(count_descriptors(), before);
 }
 END_TEST
@@ -101,6 +103,32 @@ START_TEST(its_signals_are_as_at_first)
     ck_assert_uint_eq(blocked, 0);
     ck_assert_uint_eq(ignored & 0x7fffffff, 0); /* above them, libc has signals of its own */
     free(end.output);
+}
+END_TEST
+
+/* By name, whatever the rest of it: the first of two would count. */
+START_TEST(an_environment_is_ours_but_for_one)
+{
+    char variable[] = "PENSTOCK_CHECK=new", **copy;
+    size_t count = 0, ours = 0;
+
+    ck_assert_int_eq(setenv("PENSTOCK_CHECK", "old", 1), 0);
+    ck_assert_int_eq(setenv("PENSTOCK_CHECK_TOO", "kept", 1), 0);
+    for (int i = 0; i < 2; i++) {
+        copy = child_environment(variable);
+        ck_assert_ptr_nonnull(copy);
+        for (count = 0; copy[count]; count++)
+            ck_assert_str_ne(copy[count], "PENSTOCK_CHECK=old");
+        ck_assert_ptr_eq(copy[count - 1], variable);
+        ours = 0;
+        while (environ[ours])
+            ours++;
+        ck_assert_uint_eq(count, ours + (size_t)i); /* in its place, or one more */
+        ck_assert_str_eq(getenv("PENSTOCK_CHECK_TOO"), "kept");
+        free(copy);
+        ck_assert_int_eq(unsetenv("PENSTOCK_CHECK"), 0);
+    }
+    ck_assert_ptr_null(getenv("PENSTOCK_CHECK"));
 }
 END_TEST
 
@@ -148,6 +176,10 @@ START_TEST(while_it_runs_nobody_waits)
     ck_assert_int_eq(start(&c, "exec sleep 1000"), 0);
     ck_assert(!has_ended(&c, 0));
     child_kill(&c);
+    ck_assert(has_ended(&c, WAIT_MS));
+    ck_assert_int_eq(child_finish(&c, &end), 0);
+    ck_assert_int_eq(end.signal, SIGKILL);
+    free(end.output);
     ck_assert_int_eq(count_descriptors(), before);
     /* Killed by another, it has an end to be told. */
     ck_assert_int_eq(start(&c, "exec sleep 1000"), 0);
@@ -156,6 +188,37 @@ START_TEST(while_it_runs_nobody_waits)
     ck_assert_int_eq(child_finish(&c, &end), 0);
     ck_assert_int_eq(end.signal, SIGTERM);
     free(end.output);
+}
+END_TEST
+
+/* While somebody traces it, a process that has been killed is not there to be waited for, as one in
+ * the middle of a disk access is not. */
+START_TEST(one_that_does_not_end_is_not_waited_for)
+{
+    int before = count_descriptors(), ready[2];
+    struct child c;
+    pid_t tracer;
+    char byte;
+
+    ck_assert_int_eq(start(&c, "exec sleep 1000"), 0);
+    ck_assert_int_eq(pipe(ready), 0);
+    tracer = fork();
+    ck_assert_int_ge(tracer, 0);
+    if (tracer == 0) {
+        byte = ptrace(PTRACE_SEIZE, c.pid, NULL, NULL) == 0;
+        if (write(ready[1], &byte, 1) == 1)
+            pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    if (!byte)
+        fputs("no right to trace: it ends at once\n", stderr);
+    child_drop(&c);
+    close(ready[0]);
+    close(ready[1]);
+    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(kill(tracer, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(tracer, NULL, 0), tracer);
 }
 END_TEST
 
@@ -174,5 +237,7 @@ int main(void)
     tcase_add_test(tcase, of_its_output_it_has_no_third_descriptor);
     tcase_add_test(tcase, long_output_is_cut);
     tcase_add_test(tcase, while_it_runs_nobody_waits);
+    tcase_add_test(tcase, an_environment_is_ours_but_for_one);
+    tcase_add_test(tcase, one_that_does_not_end_is_not_waited_for);
     return suite_run(suite);
 }
