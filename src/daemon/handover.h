@@ -40,6 +40,7 @@ struct inheritance {
     /* The descriptor so named, which is the caller's from then on; -1: it is not there. */
     int (*take)(void *arg, const struct snap_fd *fd);
     void *arg;
+    char stored[128]; /* names in the manager's store, each after a colon */
 };
 
 /* What was taken up, and what could not be. */

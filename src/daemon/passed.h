@@ -14,6 +14,7 @@
 #define PASSED_SNAPSHOT  ".h"
 #define PASSED_SESSION   ".s"
 #define PASSED_LISTENING ".l"
+#define PASSED_CONF      ".f" /* the config at work */
 #define PASSED_SLOT      ".c" /* of one session each, with a number (flow/persist.h) */
 
 /* `fd` is -1 in those that have been taken. */

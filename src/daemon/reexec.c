@@ -43,9 +43,9 @@ static char *own_path(const char *name)
     return strdup(path);
 }
 
-int reexec_init(struct reexec *r, struct ruleset *set, char **argv)
+int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store, char **argv)
 {
-    *r = (struct reexec){.set = set, .argv = argv, .watch = WATCH_NONE};
+    *r = (struct reexec){.set = set, .store = store, .argv = argv, .watch = WATCH_NONE};
     r->program = own_path(argv[0]);
     return 0;
 }
@@ -89,14 +89,15 @@ static void take_back(const struct handover *h)
 /* Returns only when it fails. */
 static int become(const struct reexec *r, const struct handover *h, int snapshot)
 {
-    char variable[sizeof(REEXEC_VARIABLE) + 16], **environment;
-    int error = sock_keep_on_exec(snapshot, true);
+    char variable[sizeof(REEXEC_VARIABLE) + REEXEC_VALUE_MAX], **environment;
+    int error = sock_keep_on_exec(snapshot, true), length;
 
     if (error == 0)
         error = keep_all(h);
     if (error)
         return error;
-    snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
+    length = snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
+    store_names(r->store, variable + length, sizeof(variable) - (size_t)length);
     environment = child_environment(variable);
     if (!environment)
         return -ENOMEM;

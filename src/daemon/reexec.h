@@ -9,11 +9,13 @@
 
 #include "daemon/handover.h"
 #include "daemon/ruleset.h"
+#include "daemon/store.h"
 #include "loop/loop.h"
 #include "os/child.h"
 
 struct reexec {
     struct ruleset *set;
+    const struct store *store;
     char **argv;
     char *program;      /* its path, as it was at start; NULL: not known */
     struct child child; /* the new program, checking the config ... */
@@ -23,7 +25,7 @@ struct reexec {
 };
 
 /* `argv` is the process's, borrowed. Returns 0 or -ENOMEM. */
-int reexec_init(struct reexec *r, struct ruleset *set, char **argv);
+int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store, char **argv);
 void reexec_stop(struct reexec *r);
 
 /* Begin. Returns before it is done; does not return from the loop if it works out. */

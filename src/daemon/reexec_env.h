@@ -3,8 +3,10 @@
 #ifndef PENSTOCK_DAEMON_REEXEC_ENV_H
 #define PENSTOCK_DAEMON_REEXEC_ENV_H
 
-/* The environment variable with the number of the snapshot's descriptor. */
-#define REEXEC_VARIABLE "PENSTOCK_HANDOVER"
+/* The environment variable with the number of the snapshot's descriptor; and, each after a colon,
+ * the names of what is in the service manager's store. */
+#define REEXEC_VARIABLE  "PENSTOCK_HANDOVER"
+#define REEXEC_VALUE_MAX 128
 
 /* For --check: the version of snapshots that it will have to read. */
 #define REEXEC_VERSION_VARIABLE "PENSTOCK_HANDOVER_VERSION"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ static void reset_all(struct passed *passed)
 }
 
 /* The descriptor named by the environment, which is told no further. */
-static int snapshot_fd(void)
+static int snapshot_fd(char *names, size_t size)
 {
     const char *text = getenv(REEXEC_VARIABLE);
     char *end;
@@ -70,8 +71,10 @@ static int snapshot_fd(void)
         return -ENOENT;
     errno = 0;
     fd = strtol(text, &end, 10);
-    if (*end || end == text || errno || fd <= STDERR_FILENO || fd > INT_MAX)
+    if ((*end && *end != ':') || end == text || errno || fd <= STDERR_FILENO || fd > INT_MAX)
         fd = -EBADF;
+    else
+        snprintf(names, size, "%s", end);
     unsetenv(REEXEC_VARIABLE);
     return (int)fd;
 }
@@ -79,16 +82,17 @@ static int snapshot_fd(void)
 void reexec_forget(struct inheritance *in)
 {
     arena_free(in->arena);
-    *in = (struct inheritance){0};
+    in->arena = NULL;
 }
 
 int reexec_take(struct inheritance *in, struct passed *passed, const char **why)
 {
-    int fd = snapshot_fd(), error = 0;
+    int fd, error = 0;
     uint8_t *bytes = NULL;
     size_t size = 0;
 
     *in = (struct inheritance){.take = take};
+    fd = snapshot_fd(in->stored, sizeof(in->stored));
     if (fd == -ENOENT)
         return fd;
     *why = "it can't be read";

@@ -327,6 +327,8 @@ static bool has_conf(struct service *sv)
     if (sv->conf)
         return true;
     sv->conf = former_conf(&sv->former);
+    if (!sv->conf)
+        sv->conf = store_take_conf(&sv->passed);
     sv->conf_is_former = sv->conf != NULL;
     return sv->conf_is_former;
 }
@@ -371,6 +373,7 @@ static void on_changed_rules(void *arg)
     struct service *sv = arg;
 
     store_listeners(&sv->store);
+    store_conf(&sv->store);
     watch_config_apply(&sv->watch_config);
     idle_changed(&sv->idle);
 }
@@ -392,6 +395,7 @@ static bool open_rules(struct service *sv)
         persist_take(&sv->set, &sv->passed);
     store_init(&sv->store, &sv->set);
     store_drop_passed(&sv->store, &sv->passed);
+    store_drop_names(&sv->store, sv->former.in.stored);
     passed_free(&sv->passed, sv->log);
     if (error)
         return fail(sv, "rules", error);
@@ -420,7 +424,7 @@ static bool start_serving(struct service *sv)
 {
     status_start(&sv->status, &sv->set);
     reload_init(&sv->reload, &sv->set, &sv->status, on_changed_rules, sv);
-    if (reexec_init(&sv->reexec, &sv->set, sv->argv))
+    if (reexec_init(&sv->reexec, &sv->set, &sv->store, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);
     watch_config_init(&sv->watch_config, &sv->set, &sv->reload);

@@ -31,7 +31,7 @@ bool store_is_there(void)
 
 void store_init(struct store *st, const struct ruleset *set)
 {
-    *st = (struct store){.set = set, .serial = (uint32_t)clock_monotonic_us()};
+    *st = (struct store){.set = set, .conf_fd = -1, .serial = (uint32_t)clock_monotonic_us()};
     list_init(&st->forget);
 }
 
@@ -102,6 +102,8 @@ static void go_on(struct store *st)
         error = 0;
     }
     if (error == 0)
+        error = store_conf_tell(st);
+    if (error == 0)
         error = forget_more(st);
     if (error)
         loop_timer(st->set->worker->loop, &st->timer, AGAIN_MS, on_timer);
@@ -114,7 +116,7 @@ static void on_timer(struct timer *t)
 
 bool store_is_told(const struct store *st)
 {
-    return !st->storing && list_empty(&st->forget);
+    return !st->storing && st->conf_fd < 0 && list_empty(&st->forget);
 }
 
 void store_tell(struct store *st)
@@ -144,6 +146,33 @@ void store_drop_passed(struct store *st, const struct passed *passed)
     for (int i = 0; i < passed->count; i++) {
         if (passed_is_stored(&passed->sockets[i]))
             store_drop(st, passed->sockets[i].name);
+    }
+}
+
+void store_names(const struct store *st, char *out, size_t size)
+{
+    const char *const names[] = {st->name, st->before, st->conf_name, st->conf_before};
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i][0] && at + strlen(names[i]) + 2 <= size)
+            at += (size_t)snprintf(out + at, size - at, ":%s", names[i]);
+    }
+}
+
+/* Only such as we give ourselves. */
+void store_drop_names(struct store *st, const char *names)
+{
+    while (*names == ':') {
+        size_t length = strcspn(++names, ":");
+        char name[sizeof(st->name)];
+
+        if (*names == '.' && length < sizeof(name)) {
+            snprintf(name, sizeof(name), "%.*s", (int)length, names);
+            store_drop(st, name);
+        }
+        names += length;
     }
 }
 
@@ -200,6 +229,7 @@ void store_stop(struct store *st)
     loop_timer_stop(st->set->worker->loop, &st->timer);
     while ((link = list_take_first(&st->forget)))
         free(container_of(link, struct forget, link));
+    store_conf_stop(st);
     free(st->fds);
     st->fds = NULL;
     st->storing = false;

@@ -31,6 +31,10 @@ struct store {
     char before[16]; /* and under which the ones before are; "": none are */
     uint32_t serial; /* no name is used twice */
     bool warned;
+    struct conf *conf; /* referenced: the one that is stored, or being stored ... */
+    int conf_fd;       /* ... while it is, as a file; else -1 */
+    char conf_name[16];
+    char conf_before[16];
 };
 
 /* Take out of `passed` what a former process has stored with a snapshot. Returns 0, or -ENOENT when
@@ -49,6 +53,11 @@ void store_init(struct store *st, const struct ruleset *set);
 void store_drop(struct store *st, const char *name);
 void store_drop_passed(struct store *st, const struct passed *passed);
 
+/* The names of what is there now, each after a colon, for a process that is not passed it; and let
+ * go of such. */
+void store_names(const struct store *st, char *out, size_t size);
+void store_drop_names(struct store *st, const char *names);
+
 /* Tell the manager what is to be told, now or when it is ready. Has it been told all? */
 void store_tell(struct store *st);
 bool store_is_told(const struct store *st);
@@ -57,6 +66,17 @@ bool store_is_told(const struct store *st);
  * errno
  * (-EAGAIN: try again later). */
 int store_parcel(const char *name, const int *fds, size_t count);
+
+/* The config has changed: let the manager keep what it says, but for one that it has already. */
+void store_conf(struct store *st);
+
+/* The config that a former process has stored, with one reference; or NULL. Its file is taken out
+ * of `passed`. */
+struct conf *store_take_conf(struct passed *passed);
+
+/* For store.c: tell of the config what is to be told; 0 or -EAGAIN. And: nothing more. */
+int store_conf_tell(struct store *st);
+void store_conf_stop(struct store *st);
 
 /* The listeners have changed: let the manager keep those that there are. */
 void store_listeners(struct store *st);

@@ -357,9 +357,11 @@ class Daemon:
         return out
 
     def fds(self):
-        """How many descriptors it has open, but for the epoll set, which may come under way, and
-        the pipes that are kept for the next transfer."""
-        return sum("eventpoll" not in link and "pipe:" not in link for link in self.fd_list())
+        """How many descriptors it has open, but for the epoll set, which may come under way, the
+        pipes that are kept for the next transfer, and the config on its way to a manager who does
+        not read."""
+        return sum("eventpoll" not in link and "pipe:" not in link and "penstock-config" not in link
+                   for link in self.fd_list())
 
     def pipes(self):
         return sum("pipe:" in link for link in self.fd_list())

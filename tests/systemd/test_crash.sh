@@ -36,7 +36,7 @@ CONF
     }
     await is_replaced "$pid" && works 80 && unix_works /run/penstock/web.sock &&
         expect "the listener" "$(listener_inode 80)" "$inode" &&
-        expect NRestarts "$(show NRestarts)" 1 && await is NFileDescriptorStore 1
+        expect NRestarts "$(show NRestarts)" 1 && await is NFileDescriptorStore 2
 }
 
 sessions_end_with_a_crash() {
@@ -67,8 +67,26 @@ WatchdogSec=4s'
     expect NRestarts "$(show NRestarts)" 1 && has_line -g 'Watchdog timeout'
 }
 
+# What was at work goes on, and a config that is mended takes effect.
+bad_config_does_not_spoil_the_start_after_a_crash() {
+    local pid inode
+    write_conf <<< "rules = { $web_rule };"
+    start_clean && works 80 || return 1
+    pid=$(main_pid) inode=$(listener_inode 80)
+    write_conf <<< "rules = { nonsense };"
+    kill -KILL "$pid"
+    await is_replaced "$pid" && works 80 && expect "the listener" "$(listener_inode 80)" "$inode" || return 1
+    has_line -g 'the former rules go on' || return 1
+    pid=$(main_pid)
+    kill -KILL "$pid"
+    await is_replaced "$pid" && works 80 || return 1
+    write_conf <<< "rules = { $web_rule other = { listen = \"127.0.0.1:90\"; upstream = \"127.0.0.1:7\"; }; };"
+    systemctl reload "$unit" && await works 90 && works 80 && restart_once && works 90 && await is NFileDescriptorStore 2
+}
+
 tests+=(
     killed_service_refuses_nobody
+    bad_config_does_not_spoil_the_start_after_a_crash
     sessions_end_with_a_crash
     hung_service_is_replaced_by_the_watchdog
 )

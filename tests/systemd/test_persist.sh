@@ -43,7 +43,7 @@ sessions_survive_a_crash() {
     start_clean && open_sessions 82 20 || return 1
     precious=("${open[@]}")
     exec {s}<> /dev/tcp/127.0.0.1/80 || return 1
-    echo_over "$s" "not precious" && store_holds 22 || return 1
+    echo_over "$s" "not precious" && store_holds 23 || return 1
     crash || return 1
     # Those of the other rule are lost.
     if read -rt 20 -u "$s" line; then
@@ -52,15 +52,15 @@ sessions_survive_a_crash() {
     fi
     exec {s}>&-
     open=("${precious[@]}")
-    all_echo "after a crash" && store_holds 22 || return 1
+    all_echo "after a crash" && store_holds 23 || return 1
     # Once more, and by every other way into another process.
     crash && all_echo "after another crash" || return 1
-    restart_once && all_echo "after a restart" && store_holds 22 || return 1
+    restart_once && all_echo "after a restart" && store_holds 23 || return 1
     systemctl kill --kill-whom=main -s USR2 "$unit" && await has_line -g 'taken over' || return 1
-    all_echo "after a new program" && store_holds 22 && crash && all_echo "after the last crash" || return 1
+    all_echo "after a new program" && store_holds 23 && crash && all_echo "after the last crash" || return 1
     # Ids go on, and nobody is counted twice.
     works 82 && close_sessions && await has_line -g 'rule=ssh id=1 .* end=done in=101 out=101 ' || return 1
-    await has_line -g 'rule=ssh id=20 .* end=done ' && store_holds 2
+    await has_line -g 'rule=ssh id=20 .* end=done ' && store_holds 3
 }
 
 # Its bytes are gone with the process: the client must not think that it is whole.
@@ -94,7 +94,7 @@ raise SystemExit("the stream has ended as if it were whole")
 PYTHON
     local client=$!
     await test -e /tmp/full && crash && touch /tmp/crashed && wait $client || return 1
-    await has_line -g 'rule=ssh id=1 end=error' && works 82 && store_holds 2
+    await has_line -g 'rule=ssh id=1 end=error' && works 82 && store_holds 3
 }
 
 # A FIN that was passed on is not forgotten, and a reset is one though the store has the socket too.
@@ -134,7 +134,7 @@ reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 reset.close()
 PYTHON
     # shellcheck disable=SC2181
-    [ $? -eq 0 ] && await has_line -g 'end=client-reset' && store_holds 2
+    [ $? -eq 0 ] && await has_line -g 'end=client-reset' && store_holds 3
 }
 
 tests+=(

@@ -18,7 +18,7 @@ CONF
         restart_once && load_do moved &&
             await has_line -g 'taken over.* sessions=500 listeners=3 lost=0' || return 1
         # The sessions are out of the store; what is left there are the listeners, in one parcel.
-        await is NFileDescriptorStore 1 &&
+        await is NFileDescriptorStore 2 &&
             expect "the listener" "$(listener_inode 81)" "$inode" &&
             works 80 && unix_works /run/penstock/web.sock &&
             await eval "[ \$(open_sockets) = $sockets ]" || return 1
@@ -170,7 +170,7 @@ $how"
 store_survives_a_new_manager() {
     write_conf <<< "rules = { $load_rule };"
     start_clean && load_begin 20 && systemctl daemon-reexec || return 1
-    await is NFileDescriptorStore 1 && restart_once && load_do moved &&
+    await is NFileDescriptorStore 2 && restart_once && load_do moved &&
         systemctl daemon-reexec && load_do moved && restart_once && load_end finish
 }
 

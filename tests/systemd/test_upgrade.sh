@@ -39,7 +39,7 @@ WatchdogSec=4s'
     kill -USR2 "$pid"
     await has_line -g "taken over.* from=$here\$" && load_do moved || return 1
     expect MainPID "$(main_pid)" "$pid" && await is StatusText '50 sessions, *' &&
-        await is NFileDescriptorStore 1 &&
+        await is NFileDescriptorStore 2 &&
         expect CapEff "$(status_of CapEff)" 0000000000000400 &&
         expect Seccomp "$(status_of Seccomp)" 2 || return 1
     # The watchdog is fed by the new program: longer than a period of it, it lives.
