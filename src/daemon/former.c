@@ -4,6 +4,8 @@
 #include "daemon/former.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/reexec.h"
 #include "daemon/store.h"
@@ -45,7 +47,28 @@ static void forget(struct former *f)
     f->forget = NULL;
 }
 
-void former_take_over(struct former *f, struct ruleset *set)
+/* Who waits in their backlogs shall not be refused for it. Those of the store are in `passed`. */
+static void keep_listeners(const struct former *f, struct passed *passed)
+{
+    const struct snapshot *snap = &f->in.snapshot;
+    int *fds, count = 0;
+
+    if (f->forget != reexec_forget)
+        return;
+    fds = calloc((size_t)snap->listener_count + 1, sizeof(*fds));
+    for (uint32_t i = 0; i < snap->listener_count; i++) {
+        int fd = f->in.take(f->in.arg, &snap->listeners[i].fd);
+
+        if (fd >= 0 && fds)
+            fds[count++] = fd;
+        else if (fd >= 0)
+            close(fd);
+    }
+    passed_add_listening(passed, fds, count);
+    free(fds);
+}
+
+void former_take_over(struct former *f, struct ruleset *set, struct passed *passed)
 {
     struct log *log = set->worker->log;
     struct inherited taken;
@@ -59,6 +82,8 @@ void former_take_over(struct former *f, struct ruleset *set)
                                             LOG_NUMBER("lost", taken.lost),
                                             LOG_TEXT("from", f->in.snapshot.program)},
                        4);
+        else
+            keep_listeners(f, passed);
         forget(f);
     }
     if (f->problem)

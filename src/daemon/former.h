@@ -26,8 +26,8 @@ void former_find(struct former *f, struct passed *passed);
 struct conf *former_conf(const struct former *f);
 
 /* What was at work goes on in *set, which must be empty; both outcomes are logged. It stays empty
- * when there was nothing to go on with. */
-void former_take_over(struct former *f, struct ruleset *set);
+ * when there was nothing to go on with; listening sockets are in *passed then. */
+void former_take_over(struct former *f, struct ruleset *set, struct passed *passed);
 
 /* It has not come to that: reset the connections. */
 void former_drop(struct former *f);

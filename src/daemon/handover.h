@@ -52,12 +52,13 @@ struct inherited {
 /*
  * Take it up: *set, which must be empty, becomes what it was, its sessions go on. A session of
  * which something is missing is reset, and logged. Returns NULL, or what kept it from being taken
- * up at all (static text): then every descriptor that it names has been taken and reset.
+ * up at all (static text): then it has been refused.
  */
 const char *handover_restore(struct ruleset *set, const struct inheritance *in,
                              struct inherited *out);
 
-/* Take every descriptor that it names and reset the connections. */
+/* Take every session's descriptors and reset the connections. Listening sockets are not taken: each
+ * tells by itself what it is for. */
 void handover_refuse(const struct inheritance *in);
 
 #endif

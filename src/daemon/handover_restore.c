@@ -59,12 +59,6 @@ void handover_refuse(const struct inheritance *in)
 
         reset_both(take(in, &s->fd[CLIENT]), take(in, &s->fd[UPSTREAM]));
     }
-    for (uint32_t i = 0; i < in->snapshot.listener_count; i++) {
-        int fd = take(in, &in->snapshot.listeners[i].fd);
-
-        if (fd >= 0)
-            close(fd);
-    }
 }
 
 /* --- configs --------------------------------------------------------------------------------- */

@@ -387,7 +387,7 @@ static bool open_rules(struct service *sv)
     int error;
 
     ruleset_init(&sv->set, &sv->worker);
-    former_take_over(&sv->former, &sv->set);
+    former_take_over(&sv->former, &sv->set, &sv->passed);
     sv->passed.superseded = sv->set.conf != NULL;
     sv->is_successor = sv->is_successor || crashed;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);

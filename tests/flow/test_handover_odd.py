@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 from daemon import config_text
 from harness import ENGINE, ONCE, Failure, Skip, check, check_equal, receive_exactly, test, wait_for
@@ -260,3 +261,37 @@ def no_such_engine(t):
     os.close(snapshot)
     check("no epoll" in d.log(), "nothing is said of it")
     open_pair(t, port, up).end()
+
+
+# As a program would find it whose config language is not the same any more.
+REWRITES = """
+import os, struct, sys, zlib
+fd = int(os.environ["PENSTOCK_HANDOVER"].split(":")[0])
+os.lseek(fd, 0, os.SEEK_SET)
+with open(fd, "rb", closefd=False) as f:
+    block = bytearray(f.read())
+at = block.index(b"upstream", 24)
+block[at:at + 8] = b"downward"
+block[20:24] = struct.pack("<I", zlib.crc32(block[24:]))
+new = os.memfd_create("rewritten")
+os.write(new, block)
+os.dup2(new, fd)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@test("handover: a former config that is not understood: listeners are kept, connections reset",
+      ENGINE)
+def former_config(t):
+    r = Replaceable(t)
+    rewrites = t.write("rewrites.py", REWRITES)
+    listeners = r.d.listeners()
+    r.replace(but_for_check(t, 'exec %s %s %s "$@"' % (sys.executable, rewrites, t.binary)))
+    start = len(r.d.lines())
+    r.d.signal(signal.SIGUSR2)
+    line = r.d.wait_line(start, "what was handed over is lost", "taken over", "not handed over")
+    check_equal(line.get("error"), "its config is not understood", "the outcome")
+    r.d.wait_line(start, "listening")
+    r.pair.is_reset()
+    check_equal(r.d.listeners(), listeners, "the listening sockets")
+    open_pair(t, r.port, r.up).end()

@@ -468,6 +468,19 @@ static void all_is_taken(const struct brought *b)
         ck_assert_int_eq(b->fds[i].fd, -1);
 }
 
+/* For somebody else to take: they still listen. */
+static void listeners_are_left(const struct inheritance *in)
+{
+    for (uint32_t i = 0; i < in->snapshot.listener_count; i++) {
+        int fd = in->take(in->arg, &in->snapshot.listeners[i].fd);
+        struct addr bound;
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(sock_check_listening(fd, &bound), 0);
+        close(fd);
+    }
+}
+
 /* --- tests ------------------------------------------------------------------------------------ */
 
 /* What must not be the same: numbers of descriptors, and times go on. */
@@ -655,6 +668,8 @@ static bool restore_without_memory(long given, bool once)
     memory_runs_out(given, once);
     why = handover_restore(&life.w.set, &in, &got);
     refused = memory_is_back();
+    if (why)
+        listeners_are_left(&in);
     all_is_taken(&b);
     for (size_t i = 0; i < CLIENTS; i++) {
         const struct client *c = &life.clients[i];
