@@ -11,6 +11,8 @@ struct watch_config {
     struct reload *reload;
     struct watch watch;
     struct timer timer; /* set while more may be saved: then all of it is read at once */
+    int64_t latest;     /* but not after this (loop_now()); 0 when the timer is not set */
+    int main;           /* number of the main file's directory (os/watchdir.h) */
 };
 
 void watch_config_init(struct watch_config *wc, const struct ruleset *set, struct reload *reload);

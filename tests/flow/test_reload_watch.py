@@ -2,6 +2,8 @@
 """watch_config: a file that is saved is read, in whatever way it is saved."""
 
 import os
+import threading
+import time
 
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_refused, local, open_pair
@@ -147,6 +149,63 @@ def bad(t, w):
     w.serves()
     w.save(w.with_rule("new", port))
     w.serves(port)
+
+
+@watched("links to files kept elsewhere")
+def links(t, w):
+    folder, kept = t.path("etc/conf.d"), t.path("kept.conf")
+    start = len(w.d.lines())
+    os.mkdir(folder)
+    w.d.reloaded(start)
+    for make in (os.link, os.symlink):
+        port = t.port()
+        w.save(w.extra("one", port), kept)
+        make(kept, folder + "/one.conf")
+        w.serves(port)
+        os.unlink(folder + "/one.conf")
+        w.serves()
+
+
+@watched("a new file that is written slowly is read when it is whole")
+def slowly(t, w):
+    one, two = t.port(), t.port()
+    folder = t.path("etc/conf.d")
+    start = len(w.d.lines())
+    os.mkdir(folder)
+    w.d.reloaded(start)
+    start = len(w.d.lines())
+    with open(folder + "/new.conf", "w") as f:
+        f.write(w.extra("one", one).replace("; };\n", "; "))
+        f.flush()
+        time.sleep(0.5)  # nothing to wait for: nothing is to happen
+        f.write('two = { listen = "%s"; upstream = "%s"; }; };\n' % (local(two), w.up.address))
+    w.serves(one, two)
+    found = [l["msg"] for l in w.d.lines()[start:] if "reloaded" in l.get("msg", "")]
+    check("config not reloaded" not in found, "half of the file was read")
+
+
+class Saver(threading.Thread):
+    """Saves a file again and again, until told to end."""
+
+    def __init__(self, w, text):
+        super().__init__(daemon=True)
+        self.w, self.text = w, text
+        self.ending = threading.Event()
+
+    def run(self):
+        while not self.ending.wait(0.02):
+            self.w.replace(self.text)
+
+
+@watched("a file that is saved all the time is read all the same")
+def all_the_time(t, w):
+    port = t.port()
+    saver = Saver(w, w.with_rule("new", port))
+    saver.start()
+    w.serves(port)
+    check(saver.is_alive(), "it was read only when nobody saved it any more")
+    saver.ending.set()
+    saver.join()
 
 
 @watched("other files beside it are nobody's business, SIGHUP works too")

@@ -19,7 +19,8 @@
 struct place {
     char path[32];
     int fd;
-    char heard[1024]; /* the names, each with a space behind it */
+    int number;       /* of "dir" */
+    char heard[1024]; /* the names, each with a space behind it; "+" before those just created */
 };
 
 static void set_up(struct place *p)
@@ -31,7 +32,8 @@ static void set_up(struct place *p)
     p->fd = watchdir_new();
     ck_assert_int_ge(p->fd, 0);
     ck_assert_int_eq(fcntl(p->fd, F_GETFD), FD_CLOEXEC);
-    ck_assert_int_eq(watchdir_add(p->fd, "dir"), 0);
+    p->number = watchdir_add(p->fd, "dir");
+    ck_assert_int_ge(p->number, 0);
 }
 
 static void tear_down(struct place *p)
@@ -46,12 +48,15 @@ static void tear_down(struct place *p)
 }
 
 /* Wants names that end in .conf, and those of directories, which are none. */
-static bool note(void *arg, const char *name)
+static bool note(void *arg, const struct watchdir_news *news)
 {
     struct place *p = arg;
+    const char *name = news->name;
     size_t used = strlen(p->heard), length = strlen(name);
 
-    snprintf(p->heard + used, sizeof(p->heard) - used, "%s ", length > 0 ? name : "(self)");
+    ck_assert_int_eq(news->directory, p->number);
+    snprintf(p->heard + used, sizeof(p->heard) - used, "%s%s ", news->created ? "+" : "",
+             length > 0 ? name : "(self)");
     return length == 0 || (length > 5 && strcmp(name + length - 5, ".conf") == 0);
 }
 
@@ -86,6 +91,7 @@ START_TEST(each_way_to_save_is_heard)
     save("dir/a.conf");
     ck_assert(is_readable(&p));
     ck_assert(hear(&p));
+    ck_assert_str_eq(p.heard, "+a.conf a.conf "); /* made, and written */
     ck_assert(!is_readable(&p));
     save("dir/a.conf"); /* in place */
     ck_assert(hear(&p));
@@ -96,7 +102,7 @@ START_TEST(each_way_to_save_is_heard)
     ck_assert(hear(&p));
     ck_assert_int_eq(symlink("a.conf", "dir/b.conf"), 0);
     ck_assert(hear(&p));
-    ck_assert_str_eq(p.heard, "b.conf ");
+    ck_assert_str_eq(p.heard, "+b.conf ");
     ck_assert_int_eq(unlink("dir/b.conf"), 0);
     ck_assert(hear(&p));
     ck_assert_int_eq(rename("dir/a.conf", "a.conf"), 0); /* out of it */
@@ -145,10 +151,10 @@ START_TEST(added_twice_is_heard_once)
     struct place p;
 
     set_up(&p);
-    ck_assert_int_eq(watchdir_add(p.fd, "dir"), 0);
+    ck_assert_int_eq(watchdir_add(p.fd, "dir"), p.number);
     ck_assert_int_eq(symlink("x", "dir/a.conf"), 0);
     ck_assert(hear(&p));
-    ck_assert_str_eq(p.heard, "a.conf ");
+    ck_assert_str_eq(p.heard, "+a.conf ");
     tear_down(&p);
 }
 END_TEST
@@ -168,7 +174,8 @@ START_TEST(a_directory_that_is_replaced_is_watched_again)
     ck_assert(!is_readable(&p));
     ck_assert_int_eq(unlink("moved/a.conf"), 0);
     ck_assert_int_eq(mkdir("dir", 0700), 0);
-    ck_assert_int_eq(watchdir_add(p.fd, "dir"), 0);
+    p.number = watchdir_add(p.fd, "dir");
+    ck_assert_int_ge(p.number, 0);
     save("dir/a.conf");
     ck_assert(hear(&p));
     ck_assert_int_eq(unlink("dir/a.conf"), 0);
