@@ -49,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(file->magic, PERSIST_MAGIC, sizeof(file->magic));
     file->version = PERSIST_VERSION;
     file->slot_size = sizeof(file->slots[0]);
+    file->generation |= 1;
     if (persist_file_check(file, sizeof(*file))) {
         for (unsigned i = 0; i < PERSIST_SLOTS; i++)
             check_slot(&file->slots[i]);

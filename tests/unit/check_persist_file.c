@@ -16,6 +16,7 @@ static void begin(void)
     memcpy(file->magic, PERSIST_MAGIC, sizeof(file->magic));
     file->version = PERSIST_VERSION;
     file->slot_size = sizeof(file->slots[0]);
+    file->generation = 7;
 }
 
 static void end(void)
@@ -100,6 +101,10 @@ START_TEST(another_kind_of_file_is_refused)
     ck_assert(!is_read());
     file->version = PERSIST_VERSION;
     file->slot_size++;
+    ck_assert(!is_read());
+    file->slot_size--;
+    ck_assert(is_read());
+    file->generation = 0; /* it was given up */
     ck_assert(!is_read());
 }
 END_TEST
