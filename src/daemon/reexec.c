@@ -20,6 +20,7 @@
 
 /* Reading a config takes well under a second. */
 #define CHECK_MS 10000
+#define STEP_MS  10
 
 static struct log *log_of(const struct reexec *r)
 {
@@ -43,9 +44,11 @@ static char *own_path(const char *name)
     return strdup(path);
 }
 
-int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store, char **argv)
+int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store,
+                const struct reload *reload, char **argv)
 {
-    *r = (struct reexec){.set = set, .store = store, .argv = argv, .watch = WATCH_NONE};
+    *r = (struct reexec){
+        .set = set, .store = store, .reload = reload, .argv = argv, .watch = WATCH_NONE};
     r->program = own_path(argv[0]);
     return 0;
 }
@@ -172,6 +175,17 @@ static const char *verdict(const struct child_end *end, int error, char *text, s
     return text;
 }
 
+/* Who has asked for a reload waits for its outcome, which the step would cut off. */
+static void on_step(struct timer *t)
+{
+    struct reexec *r = container_of(t, struct reexec, step);
+    struct loop *loop = r->set->worker->loop;
+
+    if (!reload_is_busy(r->reload) || loop_now(loop) >= r->wait_until ||
+        loop_timer(loop, t, STEP_MS, on_step))
+        hand_over(r);
+}
+
 static void on_checked(struct watch *w, unsigned events)
 {
     struct reexec *r = container_of(w, struct reexec, watch);
@@ -196,8 +210,9 @@ static void on_checked(struct watch *w, unsigned events)
         not_handed_over(r, why);
     }
     free(end.output);
+    r->wait_until = loop_now(r->set->worker->loop) + CHECK_MS;
     if (!why)
-        hand_over(r);
+        on_step(&r->step);
 }
 
 /* Its end still has to be heard of, whenever that comes. */
@@ -259,6 +274,8 @@ void reexec_request(struct reexec *r)
             not_handed_over(r, "the new program of before has not ended yet");
         return;
     }
+    if (r->step.place)
+        return; /* it is about to be done */
     if (!r->program) {
         not_handed_over(r, "where the program is can't be told (/proc)");
         return;
@@ -279,6 +296,7 @@ void reexec_stop(struct reexec *r)
 {
     if (!r->set)
         return;
+    loop_timer_stop(r->set->worker->loop, &r->step);
     loop_timer_stop(r->set->worker->loop, &r->timer);
     if (r->watch.fd >= 0) {
         loop_unwatch(r->set->worker->loop, &r->watch);

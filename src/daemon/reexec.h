@@ -8,6 +8,7 @@
 #define PENSTOCK_DAEMON_REEXEC_H
 
 #include "daemon/handover.h"
+#include "daemon/reload.h"
 #include "daemon/ruleset.h"
 #include "daemon/store.h"
 #include "loop/loop.h"
@@ -16,16 +17,20 @@
 struct reexec {
     struct ruleset *set;
     const struct store *store;
+    const struct reload *reload;
     char **argv;
     char *program;      /* its path, as it was at start; NULL: not known */
     struct child child; /* the new program, checking the config ... */
     struct watch watch; /* ... until it has ended; while it is watched there is one ... */
     struct timer timer; /* ... or this fires; then only its end is still waited for ... */
     bool given_up;      /* ... and this is set */
+    struct timer step;  /* it has shown that it can: a reload under way is waited for ... */
+    int64_t wait_until; /* ... until then */
 };
 
 /* `argv` is the process's, borrowed. Returns 0 or -ENOMEM. */
-int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store, char **argv);
+int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store,
+                const struct reload *reload, char **argv);
 void reexec_stop(struct reexec *r);
 
 /* Begin. Returns before it is done; does not return from the loop if it works out. */

@@ -197,6 +197,11 @@ void reload_request(struct reload *r)
         start(r);
 }
 
+bool reload_is_busy(const struct reload *r)
+{
+    return r->task != NULL;
+}
+
 void reload_cancel(struct reload *r)
 {
     task_abandon(r->task);

@@ -31,6 +31,9 @@ void reload_init(struct reload *r, struct ruleset *set, struct status *status,
 /* Do it, soon. However often this is called meanwhile, it is done once more after that. */
 void reload_request(struct reload *r);
 
+/* Is one under way? */
+bool reload_is_busy(const struct reload *r);
+
 /* Give up what is under way, without waiting for it: it may never end. */
 void reload_cancel(struct reload *r);
 

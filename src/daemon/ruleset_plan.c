@@ -124,7 +124,7 @@ static void plan_listens(struct ruleset_plan *rp, struct plan *p)
     for (size_t i = 0; i < p->diff->new->listen_count; i++) {
         const struct conf_listen *conf = &p->diff->new->listens[i];
 
-        if (conf_diff_old(&rp->diff, conf))
+        if (conf_diff_old(&rp->diff, conf) && table_find(rp->listening, conf->text))
             continue;
         if (conf->kind == ADDR_SYSTEMD)
             open_passed(rp, p, conf);
@@ -198,13 +198,22 @@ static int find_alive(struct ruleset_plan *rp)
 {
     rp->alive = table_new();
     rp->by_name = table_new();
-    if (!rp->alive || !rp->by_name)
+    rp->listening = table_new();
+    if (!rp->alive || !rp->by_name || !rp->listening)
         return -ENOMEM;
     list_for_each (link, next, &rp->set->worker->rules) {
         struct rule *rule = container_of(link, struct rule, link);
 
         if (table_insert(rp->alive, rule->conf->name, rule) == -ENOMEM)
             return -ENOMEM;
+    }
+    for (size_t i = 0; i < rp->set->count; i++) {
+        list_for_each (link, next, &rp->set->rules[i]->listeners) {
+            struct listener *l = container_of(link, struct listener, link);
+
+            if (table_insert(rp->listening, l->conf->text, l) == -ENOMEM)
+                return -ENOMEM;
+        }
     }
     return 0;
 }
@@ -278,6 +287,7 @@ void ruleset_plan_free(struct ruleset_plan *rp)
         conf_diff_free(&rp->diff);
     table_free(rp->alive);
     table_free(rp->by_name);
+    table_free(rp->listening);
     free(rp->plans);
     free(rp->old);
     free(rp->rules);

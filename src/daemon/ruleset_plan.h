@@ -32,8 +32,9 @@ struct ruleset_plan {
     struct rule **rules;          /* room for the new set->rules */
     const struct conf_rule **old; /* the rules at work, their snapshots referenced */
     size_t old_count;
-    struct table *alive;   /* rules by name, also those that live for their sessions only */
-    struct table *by_name; /* plans */
+    struct table *alive;     /* rules by name, also those that live for their sessions only */
+    struct table *by_name;   /* plans */
+    struct table *listening; /* listeners at work by their text: one may have been lost */
     struct beside beside;
     struct list failed; /* plans of which others have not been told yet */
 };
