@@ -30,6 +30,9 @@ struct handover {
 int handover_save(struct ruleset *set, struct handover *h);
 void handover_free(struct handover *h);
 
+/* It may have been handed over after all: what ends from here on does so for everybody. */
+void handover_share(struct ruleset *set);
+
 /* Close what was handed over, and forget it without a word to anybody. */
 void handover_abandon(struct ruleset *set);
 

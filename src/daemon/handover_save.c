@@ -356,6 +356,12 @@ void handover_free(struct handover *h)
     *h = (struct handover){0};
 }
 
+void handover_share(struct ruleset *set)
+{
+    list_for_each (link, next, &set->worker->sessions)
+        container_of(link, struct session, link)->shared = true;
+}
+
 void handover_abandon(struct ruleset *set)
 {
     list_for_each (link, next, &set->worker->sessions)

@@ -88,13 +88,6 @@ static void drain(struct service *sv)
         end_sessions(sv);
 }
 
-/* The manager may have got them after all: what ends must do so for everybody. */
-static void share_sessions(struct service *sv)
-{
-    list_for_each (link, next, &sv->worker.sessions)
-        container_of(link, struct session, link)->shared = true;
-}
-
 /* Give all we have to the service manager, for the next process. */
 static bool hand_over(struct service *sv)
 {
@@ -107,7 +100,7 @@ static bool hand_over(struct service *sv)
         error = store_handover(&sv->store, &h);
         handover_free(&h);
         if (error)
-            share_sessions(sv);
+            handover_share(&sv->set);
     }
     if (error) {
         log_fields(

@@ -137,7 +137,7 @@ void store_drop(struct store *st, const char *name)
     f = malloc(sizeof(*f) + strlen(name) + 1);
     if (!f)
         return; /* the manager keeps them until the service has stopped */
-    strcpy(f->name, name);
+    memcpy(f->name, name, strlen(name) + 1);
     list_append(&st->forget, &f->link);
 }
 
