@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import harness
-from harness import ENGINE, ONCE, Skip, check, check_equal, test, wait_for
+from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_refused, local, open_pair
 
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "snapshots")
@@ -141,19 +141,36 @@ def replaced(t):
     r.end()
 
 
-@test("handover: to another build and back", ENGINE)
-def other_build(t):
-    other = os.environ.get("PENSTOCKD_OTHER")
-    if not other:
-        raise Skip("needs another build in PENSTOCKD_OTHER")
-    versions = [subprocess.run([b, "--version"], stdout=subprocess.PIPE, check=True,
-                               text=True).stdout.splitlines()[0] for b in (t.binary, other)]
-    check(versions[0] != versions[1], "both builds say %s" % versions[0])
+def version_of(program):
+    run = subprocess.run([program, "--version"], stdout=subprocess.PIPE, check=True, text=True)
+    return run.stdout.splitlines()[0].split()[1]
+
+
+def another_version(t):
+    """The build in PENSTOCKD_OTHER; without, a copy of ours that calls itself another version."""
+    if os.environ.get("PENSTOCKD_OTHER"):
+        return os.environ["PENSTOCKD_OTHER"]
+    ours = version_of(t.binary).encode()
+    theirs = ours[:-1] + (b"9" if ours[-1:] != b"9" else b"8")
+    with open(t.binary, "rb") as f:
+        program = f.read()
+    path = t.path("other")
+    with open(path, "wb") as f:
+        f.write(program.replace(ours + b"\0", theirs + b"\0"))
+    os.chmod(path, 0o755)
+    return path
+
+
+@test("handover: to another version and back", ENGINE)
+def other_version(t):
+    other = another_version(t)
+    check(version_of(t.binary) != version_of(other), "both say %s" % version_of(other))
     r = Replaceable(t)
     for program in (other, t.binary, other):
         r.replace(program)
         r.d.upgrade()
         r.goes_on()
+    check("from=%s" % version_of(other) in r.d.log(), "the version is not told")
     r.replace(t.binary)
     r.end()
 
