@@ -6,7 +6,7 @@ import select
 import socket
 
 import harness
-from harness import ENGINE, add_test, check, check_equal, wait_for
+from harness import ENGINE, add_test, check, check_equal, test, wait_for
 
 LIMIT = 2
 CLIENTS = 50
@@ -224,3 +224,21 @@ def two_limits(t):
 
 
 add_test("both limits hold: the rule's and the address's", two_limits, ENGINE)
+
+
+@test("who waits at a limit is told of", ENGINE)
+def waiting_is_logged(t):
+    upstream = t.listener()
+    port = t.port()
+    d = t.start({"r": {"listen": "127.0.0.1:%d" % port, "max_connections": 1, "on_limit": "wait",
+                       "upstream": "127.0.0.1:%d" % upstream.getsockname()[1]}})
+    first = t.connect(("127.0.0.1", port))
+    other = upstream.accept()[0]
+    check_equal(len(d.sessions(end="limit")), 0, "lines about a limit that nobody has met")
+    second = t.connect(("127.0.0.1", port))
+    line = d.wait_sessions(1, end="limit")[0]
+    check("wait in the backlog" in line[""], "it says %r" % line[""])
+    first.close()
+    other.close()
+    upstream.accept()[0].close()
+    second.close()
