@@ -24,7 +24,7 @@
 #define SUSPEND_MS 500
 #define PAUSE_MS   5
 
-enum todo { TODO_NOTHING, TODO_STORE, TODO_REMOVE };
+enum owed { OWED_NOTHING, OWED_STORE, OWED_REMOVE };
 
 /* What the worker has. The slots of those to do something about are not given away. */
 struct persist {
@@ -32,8 +32,8 @@ struct persist {
     int fd;
     struct persist_file *file;
     struct session *sessions[PERSIST_SLOTS];
-    uint8_t todo[PERSIST_SLOTS]; /* enum todo: the manager was not ready for it */
-    bool file_todo;
+    uint8_t owed[PERSIST_SLOTS]; /* enum owed: the manager was not ready for it */
+    bool file_owed;
     bool warned; /* that there are no more slots */
     struct timer timer;
 };
@@ -64,7 +64,7 @@ static int tell_slot(struct persist *p, unsigned slot)
     int parcel, error;
 
     snprintf(name, sizeof(name), PERSIST_SLOT_NAME, p->file->generation, slot);
-    if (p->todo[slot] == TODO_REMOVE)
+    if (p->owed[slot] == OWED_REMOVE)
         return systemd_store_remove(name);
     error = parcel_pack(p->sessions[slot]->fd, 2, &parcel);
     if (error < 0)
@@ -74,18 +74,18 @@ static int tell_slot(struct persist *p, unsigned slot)
     return error;
 }
 
-static void do_slot(struct persist *p, unsigned slot, enum todo todo)
+static void do_slot(struct persist *p, unsigned slot, enum owed owed)
 {
     int error;
 
-    p->todo[slot] = (uint8_t)todo;
+    p->owed[slot] = (uint8_t)owed;
     error = tell_slot(p, slot);
     if (error == -EAGAIN) {
         again(p);
         return;
     }
-    p->todo[slot] = TODO_NOTHING;
-    if (error && todo == TODO_STORE)
+    p->owed[slot] = OWED_NOTHING;
+    if (error && owed == OWED_STORE)
         warn(p, p->sessions[slot], strerror(-error));
 }
 
@@ -94,8 +94,8 @@ static void do_file(struct persist *p)
     char name[PERSIST_NAME_MAX];
 
     snprintf(name, sizeof(name), PERSIST_FILE_NAME, p->file->generation);
-    p->file_todo = systemd_store(name, &p->fd, 1) == -EAGAIN;
-    if (p->file_todo)
+    p->file_owed = systemd_store(name, &p->fd, 1) == -EAGAIN;
+    if (p->file_owed)
         again(p);
 }
 
@@ -103,11 +103,11 @@ static void on_timer(struct timer *t)
 {
     struct persist *p = container_of(t, struct persist, timer);
 
-    if (p->file_todo)
+    if (p->file_owed)
         do_file(p);
-    for (unsigned i = 0; i < PERSIST_SLOTS && !p->file_todo; i++) {
-        if (p->todo[i] != TODO_NOTHING)
-            do_slot(p, i, (enum todo)p->todo[i]);
+    for (unsigned i = 0; i < PERSIST_SLOTS && !p->file_owed; i++) {
+        if (p->owed[i] != OWED_NOTHING)
+            do_slot(p, i, (enum owed)p->owed[i]);
     }
 }
 
@@ -143,7 +143,7 @@ static bool has_manager(void)
 static struct persist_slot *find_slot(struct persist *p, unsigned *number)
 {
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {
-        if (!p->sessions[i] && p->todo[i] == TODO_NOTHING) {
+        if (!p->sessions[i] && p->owed[i] == OWED_NOTHING) {
             *number = i;
             return &p->file->slots[i];
         }
@@ -224,7 +224,7 @@ void persist_begin(struct session *s)
     atomic_store(&slot->held, 1);
     atomic_store(&slot->used, 1);
     persist_after(s);
-    do_slot(w->persist, number, TODO_STORE);
+    do_slot(w->persist, number, OWED_STORE);
 }
 
 static unsigned number_of(const struct persist *p, const struct session *s)
@@ -244,7 +244,7 @@ void persist_end(struct session *s)
     p->sessions[number] = NULL;
     p->warned = false;
     s->slot = NULL;
-    do_slot(p, number, TODO_REMOVE);
+    do_slot(p, number, OWED_REMOVE);
 }
 
 /* One deadline for all of them. */
@@ -270,7 +270,7 @@ bool persist_suspend(struct worker *w)
     generation = p->file->generation;
     p->file->generation = 0;
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {
-        if (!p->sessions[i] && p->todo[i] != TODO_REMOVE)
+        if (!p->sessions[i] && p->owed[i] != OWED_REMOVE)
             continue;
         snprintf(name, sizeof(name), PERSIST_SLOT_NAME, generation, i);
         remove_name(name, &left_ms);
