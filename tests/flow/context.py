@@ -115,6 +115,9 @@ class Context:
         s.settimeout(DEADLINE)
         if "rcvbuf" in options:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["rcvbuf"])
+        if options.get("own_port") and s.family != socket.AF_UNIX:
+            # The log tells sessions by the client's port, and the kernel gives one out again.
+            s.bind(("", self.port()))
         s.connect(address)
         self.sockets.append(s)
         return s

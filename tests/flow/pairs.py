@@ -81,7 +81,7 @@ class Pair:
 
 def open_pair(t, where, upstream):
     """A session that has talked. `where`: a port of 127.0.0.1, or an address."""
-    client = t.connect(("127.0.0.1", where) if isinstance(where, int) else where)
+    client = t.connect(("127.0.0.1", where) if isinstance(where, int) else where, own_port=True)
     pair = Pair(client, upstream.accept())
     pair.talk()
     return pair
