@@ -32,6 +32,7 @@
 #include "loop/signal.h"
 #include "os/fds.h"
 #include "os/log.h"
+#include "os/systemd.h"
 #include "os/user.h"
 
 /* The stop follows its announcement at once; a stray one must not spoil a later stop. */
@@ -95,7 +96,7 @@ static bool hand_over(struct service *sv)
     int error;
 
     persist_suspend(&sv->worker);
-    error = store_is_there() ? handover_save(&sv->set, &h) : -ENXIO;
+    error = systemd_is_there() ? handover_save(&sv->set, &h) : -ENXIO;
     if (error == 0) {
         error = store_handover(&sv->store, &h);
         handover_free(&h);

@@ -24,11 +24,6 @@ struct forget {
     char name[];
 };
 
-bool store_is_there(void)
-{
-    return systemd_built_in() && getenv("NOTIFY_SOCKET");
-}
-
 void store_init(struct store *st, const struct ruleset *set)
 {
     *st = (struct store){.set = set, .conf_fd = -1, .serial = (uint32_t)clock_monotonic_us()};

@@ -42,10 +42,6 @@ struct store {
 int store_take(struct passed *passed, struct inheritance *in, const char **why);
 void store_forget(struct inheritance *in);
 
-/* Is there a service manager with a store? Whether it has room is for the unit to say
- * (before_stop.h). */
-bool store_is_there(void);
-
 void store_init(struct store *st, const struct ruleset *set);
 
 /* The manager may let go of what it has under this name; and of all that a former process had

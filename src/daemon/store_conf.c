@@ -53,7 +53,7 @@ void store_conf(struct store *st)
 {
     int fd;
 
-    if (!store_is_there() || st->conf == st->set->conf)
+    if (!systemd_is_there() || st->conf == st->set->conf)
         return;
     fd = write_conf(st->set->conf);
     if (fd < 0)

@@ -135,11 +135,6 @@ static struct persist *make(struct worker *w)
     return p;
 }
 
-static bool has_manager(void)
-{
-    return systemd_built_in() && getenv("NOTIFY_SOCKET");
-}
-
 static struct persist_slot *find_slot(struct persist *p, unsigned *number)
 {
     for (unsigned i = 0; i < PERSIST_SLOTS; i++) {
@@ -207,7 +202,7 @@ void persist_begin(struct session *s)
     struct persist_slot *slot;
     unsigned number;
 
-    if (session_options(s)->persist != PERSIST_CRASH || !has_manager())
+    if (session_options(s)->persist != PERSIST_CRASH || !systemd_is_there())
         return;
     if (!w->persist)
         w->persist = make(w);

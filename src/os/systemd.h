@@ -15,6 +15,9 @@
 /* Was libsystemd built in? */
 bool systemd_built_in(void);
 
+/* Is there a service manager that hears us ($NOTIFY_SOCKET)? */
+bool systemd_is_there(void);
+
 /*
  * Send a notification as sd_notify(3) has it ("READY=1\nSTATUS=..."), without ever waiting. Returns
  * 0 when it was taken or nobody wants any, -EAGAIN when it was not taken now but may be later, or

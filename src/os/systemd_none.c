@@ -53,6 +53,11 @@ void systemd_store_remove_now(const char *name)
     (void)name;
 }
 
+bool systemd_is_there(void)
+{
+    return false;
+}
+
 int systemd_barrier(int timeout_ms)
 {
     (void)timeout_ms;

@@ -165,12 +165,17 @@ static int await_hangup(int fd, int64_t deadline)
 
 /* Not sd_notify_barrier(3), for the reason above. Messages are read in the order in which they were
  * sent; the manager closes this one's descriptor. */
+bool systemd_is_there(void)
+{
+    return getenv("NOTIFY_SOCKET") != NULL;
+}
+
 int systemd_barrier(int timeout_ms)
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     int ends[2], error;
 
-    if (!getenv("NOTIFY_SOCKET"))
+    if (!systemd_is_there())
         return 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
