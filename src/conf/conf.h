@@ -17,9 +17,16 @@
 #include "os/log.h"
 
 enum conf_engine { ENGINE_AUTO, ENGINE_SELECT, ENGINE_EPOLL };
-enum conf_on_limit { ON_LIMIT_DROP, ON_LIMIT_RESET, ON_LIMIT_WAIT };
+enum conf_on_limit { ON_LIMIT_DROP, ON_LIMIT_RESET, ON_LIMIT_WAIT, ON_LIMIT_EVICT };
 enum conf_relay { RELAY_AUTO, RELAY_COPY, RELAY_SPLICE };
 enum conf_persist { PERSIST_RESTART, PERSIST_CRASH };
+
+/* What a listener takes. A socket passed by systemd tells by itself what it is. */
+enum conf_protocol {
+    PROTOCOL_STREAM,   /* TCP, UNIX */
+    PROTOCOL_DATAGRAM, /* UDP */
+    PROTOCOL_EITHER
+};
 
 /* on_change: what becomes of the sessions of a rule that was removed, or whose upstream changed.
  * Anything else is how many milliseconds they have left. */
@@ -40,6 +47,8 @@ struct conf_daemon {
 #define DAEMON(member) member;
 #define RULE(member)
 #define BOTH(member)
+#define SENT(member)
+#define EACH(member)
 #define COUNT(scope, name, ...)    scope(uint32_t name)
 #define DURATION(scope, name, ...) scope(int64_t name)
 #define SECONDS(scope, name, ...)  scope(int64_t name)
@@ -49,10 +58,13 @@ struct conf_daemon {
 #define CHANGE(scope, name, ...)   scope(int64_t name)
 #define TEXT(scope, name, ...)     scope(const char *name)
 #define MODE(scope, name, ...)     scope(mode_t name)
+#define NAMES(scope, name, ...)    scope(const char *name)
 #include "conf/options.def"
 #undef DAEMON
 #undef RULE
 #undef BOTH
+#undef SENT
+#undef EACH
 };
 
 /* Options of a rule. */
@@ -60,6 +72,8 @@ struct conf_options {
 #define DAEMON(member)
 #define RULE(member)               member;
 #define BOTH(member)               member;
+#define SENT(member)               member;
+#define EACH(member)               member;
 #define COUNT(scope, name, ...)    scope(uint32_t name)
 #define DURATION(scope, name, ...) scope(int64_t name)
 #define SECONDS(scope, name, ...)  scope(int64_t name)
@@ -69,27 +83,55 @@ struct conf_options {
 #define CHANGE(scope, name, ...)   scope(int64_t name)
 #define TEXT(scope, name, ...)     scope(const char *name)
 #define MODE(scope, name, ...)     scope(mode_t name)
+#define NAMES(scope, name, ...)    scope(const char *name)
 #include "conf/options.def"
 #undef DAEMON
 #undef RULE
 #undef BOTH
+#undef SENT
+#undef EACH
+};
+
+/* Names of one option that takes several, in an array of their own. */
+struct conf_names {
+    const char *const *list;
+    size_t count;
 };
 
 /* One socket to listen on. A port range has become one of these a port. */
 struct conf_listen {
     struct conf_place at;
     const struct conf_rule *rule; /* whose it is */
+    enum conf_protocol protocol;
     enum addr_kind kind;          /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
     struct addr address;          /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
                                      ADDR_PATH: AF_UNIX */
     const char *systemd;          /* ADDR_SYSTEMD: the name; else NULL */
-    const char *text; /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web" */
+    const char *text; /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web",
+                         "udp:0.0.0.0:53", "udp:239.1.2.3:5000%eth1,eth2<10.0.0.1" */
     uint16_t upstream_port;   /* where this socket's clients go; 0 when the upstream has no port */
     uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
     uint32_t backlog;
     mode_t socket_mode;
     const char *socket_owner; /* NULL: leave as created */
     const char *socket_group;
+    const char *interface; /* the options as they were set, "eth1,eth2" ... */
+    const char *source;
+    bool broadcast;               /* broadcasts are taken, too */
+    struct conf_names interfaces; /* ... and taken apart; none: any */
+    const struct addr *sources;   /* a group's: only what these send (RFC 4607); without ports */
+    size_t source_count;
+};
+
+/* One place that each datagram is sent to. */
+struct conf_target {
+    struct conf_place at;
+    struct addr address; /* port 0: upstream_port of the listen */
+    const char *interface;
+    struct conf_names interfaces; /* through each of them; none: as the routes say */
+    uint32_t ttl;                 /* of datagrams to a group */
+    uint32_t source_port;         /* from which they are sent; 0: any */
+    bool broadcast;               /* the address is, or may be, a broadcast address */
 };
 
 struct conf_rule {
@@ -103,6 +145,13 @@ struct conf_rule {
     struct addr upstream; /* ADDR_LITERAL (its port is upstream_port of the listen), ADDR_PATH */
     const char *upstream_name; /* ADDR_NAME: the host name; else NULL */
     const char *upstream_text; /* as written, for messages: "backend.example:8000-8009" */
+    enum conf_protocol upstream_protocol; /* EITHER: its listener's */
+    /* UDP only. Without targets each session has a socket connected to `upstream`; with targets,
+     * each datagram is sent to every one of them: a list, a group, a broadcast address, or one
+     * reached through an interface. All are of one family; upstream_kind is ADDR_LITERAL and
+     * `upstream` the first. */
+    const struct conf_target *targets;
+    size_t target_count;
 };
 
 struct conf {
@@ -180,7 +229,7 @@ static inline bool conf_is_all_passed(const struct conf *conf)
     return conf_not_passed(conf) == NULL;
 }
 
-/* Descriptors that the limits promise: two a session, one a listener. */
+/* Descriptors that the limits promise: two a session (of UDP: one), one a listener. */
 uint64_t conf_descriptors_promised(const struct conf *conf);
 
 #endif

@@ -13,7 +13,7 @@ static void dump_option(const struct option *o, enum option_where where, const v
 {
     const char *const *text = (const void *)((const char *)base + o->offset[where]);
 
-    if (o->type == OPTION_TEXT && *text == NULL)
+    if ((o->type == OPTION_TEXT || o->type == OPTION_NAMES) && *text == NULL)
         return;
     fprintf(out, "%s%s = ", indent, o->name);
     option_print(o, where, base, out);

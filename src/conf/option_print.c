@@ -67,6 +67,7 @@ int option_print_allowed(const struct option *o, char *out, size_t size)
     case OPTION_CHANGE:
         return print_changes(o, out, size);
     case OPTION_TEXT:
+    case OPTION_NAMES:
         return snprintf(out, size, "1 to %" PRId64 " characters", o->max);
     case OPTION_MODE:
         return snprintf(out, size, "\"0000\" to \"%04" PRIo64 "\"", (uint64_t)o->max);
@@ -138,6 +139,7 @@ bool option_print(const struct option *o, enum option_where where, const void *b
         fprintf(out, "\"%04o\"", (unsigned)*(const mode_t *)field);
         return true;
     case OPTION_TEXT:
+    case OPTION_NAMES:
         break;
     }
     if (*(const char *const *)field == NULL)

@@ -31,6 +31,7 @@ static void store(const struct option *o, void *field, int64_t value)
         *(mode_t *)field = (mode_t)value;
         break;
     case OPTION_TEXT:
+    case OPTION_NAMES:
         break;
     }
 }
@@ -39,7 +40,7 @@ void option_reset(const struct option *o, enum option_where where, void *base)
 {
     void *field = (char *)base + o->offset[where];
 
-    if (o->type == OPTION_TEXT)
+    if (o->type == OPTION_TEXT || o->type == OPTION_NAMES)
         *(const char **)field = o->text;
     else
         store(o, field, o->value);
@@ -62,6 +63,8 @@ static const char *type_words(enum option_type type)
         return "a word in quotes";
     case OPTION_TEXT:
         return "a text in quotes";
+    case OPTION_NAMES:
+        return "a text in quotes, or an array of some";
     case OPTION_MODE:
         break;
     }
@@ -242,6 +245,7 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
         error = read_change(o, v, &number, arena);
         break;
     case OPTION_TEXT:
+    case OPTION_NAMES:
         return set_text(o, field, v, arena);
     case OPTION_MODE:
         error = read_mode(o, v, &number, arena);
@@ -280,6 +284,7 @@ bool option_equal(const struct option *o, enum option_where where, const void *a
     case OPTION_MODE:
         return *(const mode_t *)x == *(const mode_t *)y;
     case OPTION_TEXT:
+    case OPTION_NAMES:
         break;
     }
     return texts_equal(*(const char *const *)x, *(const char *const *)y);

@@ -22,7 +22,8 @@ static const struct option_choice log_target_choices[] = {{"auto", TARGET_AUTO},
                                                           {"syslog", TARGET_SYSLOG},
                                                           {NULL, 0}};
 static const struct option_choice on_limit_choices[] = {
-    {"drop", ON_LIMIT_DROP}, {"reset", ON_LIMIT_RESET}, {"wait", ON_LIMIT_WAIT}, {NULL, 0}};
+    {"drop", ON_LIMIT_DROP}, {"reset", ON_LIMIT_RESET}, {"wait", ON_LIMIT_WAIT},
+    {"evict", ON_LIMIT_EVICT}, {NULL, 0}};
 static const struct option_choice on_change_choices[] = {
     {"keep", ON_CHANGE_KEEP}, {"drain", ON_CHANGE_DRAIN}, {"kill", ON_CHANGE_KILL}, {NULL, 0}};
 static const struct option_choice persist_choices[] = {
@@ -30,10 +31,19 @@ static const struct option_choice persist_choices[] = {
 static const struct option_choice relay_choices[] = {
     {"auto", RELAY_AUTO}, {"copy", RELAY_COPY}, {"splice", RELAY_SPLICE}, {NULL, 0}};
 
-#define OFFSETS_DAEMON(name) offsetof(struct conf_daemon, name), OPTION_NOWHERE, OPTION_NOWHERE
-#define OFFSETS_RULE(name)   OPTION_NOWHERE, offsetof(struct conf_options, name), OPTION_NOWHERE
+#define OFFSETS_DAEMON(name)                                                                       \
+    offsetof(struct conf_daemon, name), OPTION_NOWHERE, OPTION_NOWHERE, OPTION_NOWHERE
+#define OFFSETS_RULE(name)                                                                         \
+    OPTION_NOWHERE, offsetof(struct conf_options, name), OPTION_NOWHERE, OPTION_NOWHERE
 #define OFFSETS_BOTH(name)                                                                         \
-    OPTION_NOWHERE, offsetof(struct conf_options, name), offsetof(struct conf_listen, name)
+    OPTION_NOWHERE, offsetof(struct conf_options, name), offsetof(struct conf_listen, name),       \
+        OPTION_NOWHERE
+#define OFFSETS_SENT(name)                                                                         \
+    OPTION_NOWHERE, offsetof(struct conf_options, name), OPTION_NOWHERE,                           \
+        offsetof(struct conf_target, name)
+#define OFFSETS_EACH(name)                                                                         \
+    OPTION_NOWHERE, offsetof(struct conf_options, name), offsetof(struct conf_listen, name),       \
+        offsetof(struct conf_target, name)
 
 /* clang-format off */
 static const struct option table[] = {
@@ -55,6 +65,8 @@ static const struct option table[] = {
     {#name, OPTION_TEXT, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
 #define MODE(scope, name, def, min, max, help) \
     {#name, OPTION_MODE, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+#define NAMES(scope, name, def, min, max, help) \
+    {#name, OPTION_NAMES, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
 #include "conf/options.def"
 };
 /* clang-format on */

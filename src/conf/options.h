@@ -17,6 +17,7 @@ enum option_type {
     OPTION_CHANGE,
     OPTION_TEXT,
     OPTION_MODE,
+    OPTION_NAMES,
 };
 
 /* Where an option can stand. */
@@ -24,6 +25,7 @@ enum option_where {
     IN_DAEMON, /* sets a struct conf_daemon */
     IN_RULE,   /* a rule, or `defaults`: sets a struct conf_options */
     IN_LISTEN, /* one listen address: sets a struct conf_listen */
+    IN_TARGET, /* one upstream address: sets a struct conf_target */
     WHERE_COUNT,
 };
 
@@ -40,8 +42,8 @@ struct option {
     const char *name;
     enum option_type type;
     size_t offset[WHERE_COUNT]; /* of the member; OPTION_NOWHERE where the option can't stand */
-    int64_t value;              /* the default, for all types but OPTION_TEXT */
-    const char *text;           /* the default of an OPTION_TEXT */
+    int64_t value;              /* the default, for all types but OPTION_TEXT and OPTION_NAMES */
+    const char *text;           /* the default of an OPTION_TEXT or OPTION_NAMES */
     int64_t min, max;
     const struct option_choice *choices;
     const char *help;

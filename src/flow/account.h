@@ -30,6 +30,9 @@ struct account {
     atomic_ullong ended[ENDS];
     atomic_ullong bytes_in; /* client to upstream */
     atomic_ullong bytes_out;
+    atomic_ullong datagrams_in; /* UDP, likewise */
+    atomic_ullong datagrams_out;
+    atomic_ullong dropped; /* datagrams of sessions that were not sent on */
 };
 
 /* Refused clients of one rule: logged at most once a second, with their count. */

@@ -25,6 +25,7 @@
 #include "os/sock_file.h"
 
 struct rule;
+struct udp_listener;
 struct worker;
 
 struct listener {
@@ -38,6 +39,7 @@ struct listener {
     atomic_uint live;               /* sessions that came in here */
     int fd;                         /* -1 when CLOSED */
     sa_family_t family;             /* of the socket */
+    struct udp_listener *udp;       /* it takes datagrams (udp.h); or NULL: connections */
     unsigned number;                /* for whoever numbers them all to find them again */
     unsigned rest_ms;               /* how long the last rest was; 0 after a good accept */
     bool owns_file;                 /* it made the socket file, and will remove it ... */

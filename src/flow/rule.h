@@ -28,6 +28,7 @@ struct rule {
     struct account account;
     struct refusals refusals;
     struct list listeners; /* owned */
+    struct list lines[2];  /* of its UDP sessions, by enum udp_line: silent longest first */
 };
 
 /* A rule without listeners, running, one reference; NULL without memory. */

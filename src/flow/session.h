@@ -28,6 +28,7 @@
 struct dial;
 struct dial_state;
 struct persist_slot;
+struct udp_session;
 
 enum stage { STAGE_DIAL, STAGE_RELAY };
 
@@ -62,6 +63,7 @@ struct session {
     struct timer timer;             /* the stage's only one */
     struct persist_slot *slot;      /* in RELAY: it can survive a crash (persist.h); or NULL */
     struct dial *dial;              /* in DIAL only */
+    struct udp_session *udp;        /* of datagrams (udp.h): it has no client descriptor; or NULL */
     struct addr client;
     struct addr upstream; /* the one it is connected to; AF_UNSPEC before */
     uint64_t id;

@@ -18,6 +18,7 @@
 #include "upstream/resolve.h"
 
 struct persist;
+struct udp;
 struct worker;
 
 /* Told each time that a session has begun or ended. */
@@ -34,6 +35,7 @@ struct worker {
     struct list sessions;
     struct timer drain;      /* drain.h */
     struct persist *persist; /* persist.h; NULL until a session needs it */
+    struct udp *udp;         /* udp.h; NULL until a rule needs it */
     uint64_t next_id;
     uint64_t live;    /* sessions in the list */
     uint64_t served;  /* sessions that have ended */

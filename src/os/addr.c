@@ -140,3 +140,20 @@ void addr_from_sockaddr(struct addr *out, const struct sockaddr_storage *in, soc
         out->family = AF_UNIX;
     }
 }
+
+bool addr_is_wildcard(const struct addr *a)
+{
+    return (a->family == AF_INET && a->v4.s_addr == htonl(INADDR_ANY)) ||
+           (a->family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6));
+}
+
+bool addr_is_group(const struct addr *a)
+{
+    return (a->family == AF_INET && IN_MULTICAST(ntohl(a->v4.s_addr))) ||
+           (a->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&a->v6));
+}
+
+bool addr_is_broadcast(const struct addr *a)
+{
+    return a->family == AF_INET && a->v4.s_addr == htonl(INADDR_BROADCAST);
+}

@@ -45,6 +45,12 @@ const char *addr_print(const struct addr *a, char *out, size_t size);
 /* Same family, address, port and scope, or same path. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/* What kind of IP address it is; false for any other family. A group is a multicast address (RFC
+ * 5771, RFC 4291 section 2.7); broadcast is 255.255.255.255 alone, as no other tells by itself. */
+bool addr_is_wildcard(const struct addr *a);
+bool addr_is_group(const struct addr *a);
+bool addr_is_broadcast(const struct addr *a);
+
 /*
  * To and from the kernel's form. addr_to_sockaddr returns the length for bind(2)/connect(2), or
  * 0 when the address is none or a path does not fit sun_path. addr_from_sockaddr gives

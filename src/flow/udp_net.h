@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups and broadcasts: which interfaces there are, who has joined what on them, what is ours and
+ * what has been round already. A worker has one of these once a rule needs it.
+ */
+#ifndef PENSTOCK_FLOW_UDP_NET_H
+#define PENSTOCK_FLOW_UDP_NET_H
+
+#include <stdbool.h>
+
+#include "flow/udp.h"
+
+struct udp_net;
+
+/* The worker's, made when first asked for; NULL with errno. It watches for interfaces that come, go
+ * or change their address. */
+struct udp_net *udp_net_of(struct worker *w);
+void udp_net_free(struct worker *w);
+
+/*
+ * The listener is bound: join its group on its interfaces, if its address is one, and remember it
+ * for when they change; make it picky if not all that arrives is for it (a group, broadcasts, an
+ * interface). An interface that is not there is joined when it comes, and logged. Returns 0 or a
+ * negative errno with *why set (static text, or NULL).
+ */
+int udp_net_join(struct listener *l, const struct addr *bound, const char **why);
+
+/* Go on under the listener's new conf, which has the same address. */
+int udp_net_change(struct listener *l, const char **why);
+
+/* Before it closes; its groups are left with the socket. */
+void udp_net_leave(struct listener *l);
+
+/*
+ * Is this datagram for the listener? It asks for the interface, for whether it was sent to its
+ * group or to a broadcast address, for whether it is one of our own, or a copy that came round.
+ * Drops none of unicast but for its interface.
+ */
+bool udp_net_takes(struct listener *l, const struct dgram *d);
+
+/* --- to many (a rule with targets) ------------------------------------------------------------ */
+
+/* The socket of a session whose rule has targets: bound, not connected. Returns it, or a negative
+ * errno. */
+int udp_net_open(struct session *s);
+
+/* Before it is closed. */
+void udp_net_close(struct session *s);
+
+/* Send each of them to every target, through each of its interfaces. What could not be sent to at
+ * least one is said in its `error`. */
+void udp_net_send(struct session *s, struct dgram *const *list, unsigned count);
+
+/* May this be an answer: does it come from a target, or has the rule one of which anybody may
+ * answer (a group, a broadcast address)? */
+bool udp_net_answers(const struct session *s, const struct dgram *d);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datagrams, many with one system call: recvmmsg(2), sendmmsg(2), and where the kernel has it
+ * several as one packet (UDP_GRO, UDP_SEGMENT; udp(7)). Boundaries always survive: each datagram
+ * sent is one that was received, of the same size, in the same order.
+ */
+#ifndef PENSTOCK_OS_DGRAM_H
+#define PENSTOCK_OS_DGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/addr.h"
+
+/* The largest payload of a UDP datagram over IPv4 (RFC 768, RFC 791). */
+#define DGRAM_MOST 65507
+
+/* Slots of a batch: datagrams, or runs of them, in one system call. */
+#define DGRAM_BATCH 64
+
+/* What says where a datagram came from and went to, or is to go. */
+struct dgram_path {
+    struct addr peer;   /* from, or to whom */
+    struct addr local;  /* the address of ours that it was sent to, or is to leave from, without a
+                           port; AF_UNSPEC: unknown, or as the routes say */
+    uint32_t interface; /* index: through which it came, or is to leave; 0: unknown, or any */
+};
+
+/* A datagram, or a run of some with the same path. */
+struct dgram {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint32_t segment; /* 0: it is one; else each is of this size, but the last, which may be less */
+    uint8_t ttl;      /* received: its TTL or hop limit; 0: unknown */
+    bool is_to_many;  /* received: it was sent to a group or a broadcast address */
+    int error;        /* sent: 0, or a positive errno: not one of them went */
+    uint32_t sent;    /* datagrams of it that went */
+    const struct dgram_path *path; /* received: of its slot. To send: NULL on a connected socket */
+};
+
+/* How many datagrams it is: 1 also when it is empty. */
+static inline uint32_t dgram_count(const struct dgram *d)
+{
+    return d->segment == 0 ? 1 : (d->size + d->segment - 1) / d->segment;
+}
+
+/* Memory to receive into: DGRAM_BATCH slots, each large enough for what the kernel may give. */
+struct dgram_batch;
+
+/* NULL without memory. Pages are only touched as they are used. */
+struct dgram_batch *dgram_batch_new(void);
+void dgram_batch_free(struct dgram_batch *b); /* NULL is allowed */
+
+/* The datagram in a slot; the caller may set its path and what else it likes. */
+struct dgram *dgram_at(struct dgram_batch *b, unsigned slot);
+
+/*
+ * Receive what there is into the slots from `first`, at most `most` of them. Never waits. Returns
+ * how many slots were filled (at least 1), or a negative errno: -EAGAIN when there is none; another
+ * is a pending error of the socket (ICMP, on a connected one), which is cleared by that.
+ * `connected`: nobody needs to know from where or to where; paths are NULL then.
+ */
+int dgram_receive(int fd, struct dgram_batch *b, unsigned first, unsigned most, bool connected);
+
+/*
+ * Send `count` of them in this order, in as few packets and calls as possible: neighbours with the
+ * same path (by pointer) and size go together. Never waits. Each is told what became of it: one
+ * that can't be sent does not keep those behind it from being sent. `*whole` is what the socket's
+ * owner remembers: whether runs can be sent as one packet; it is cleared when that turns out not to
+ * work, and then each goes by itself.
+ */
+void dgram_send(int fd, struct dgram *const *list, unsigned count, bool *whole);
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+/* For dgram_open(): what the socket is to tell or to do; a set. */
+#define DGRAM_DUAL      1u  /* an IPv6 wildcard: takes IPv4, too */
+#define DGRAM_PATHS     2u  /* tell each datagram's local address and interface */
+#define DGRAM_SHARED    4u  /* others may be bound to the same port (SO_REUSEADDR): for groups */
+#define DGRAM_BROADCAST 8u  /* may send to broadcast addresses */
+#define DGRAM_RUNS      16u /* receive runs as one (UDP_GRO), where the kernel has that */
+#define DGRAM_BESIDE    32u /* as SOCK_BESIDE (sock.h) */
+
+/*
+ * A socket bound to `a`, which is IPv4 or IPv6 (port 0: any). Groups that others have joined are
+ * not heard (IP_MULTICAST_ALL, IPV6_MULTICAST_ALL). Returns it or a negative errno.
+ */
+int dgram_open(const struct addr *a, unsigned how);
+
+/* A socket connected to `a`: UDP, or a UNIX datagram socket that has a name of its own
+ * (autobind, unix(7)), so that it can be answered. Returns it or a negative errno. */
+int dgram_connect(const struct addr *a);
+
+/* Is `fd` a bound UDP socket? 0, -ENOTSOCK or -EINVAL; fills *bound. */
+int dgram_check(int fd, struct addr *bound);
+
+/* Give one that was passed to us what dgram_open() would have: DGRAM_PATHS, _RUNS, _BROADCAST. Best
+ * effort. */
+void dgram_set(int fd, const struct addr *bound, unsigned how);
+
+/* Receive runs as one from here on, where the kernel has that (UDP_GRO). */
+void dgram_receive_runs(int fd);
+
+/* TTL and hop limit of what is sent to groups (ip(7), ipv6(7)). Returns 0 or a negative errno. */
+int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl);
+
+/* Throw away whatever arrives (a filter that takes nothing; socket(7), SO_ATTACH_FILTER). Returns 0
+ * or a negative errno. */
+int dgram_deafen(int fd);
+
+/*
+ * Membership of a group (RFC 3678), on the interface of that index (0: as the routes say), of all
+ * senders or, unless `source` is NULL, of one alone. Returns 0 or a negative errno: -EADDRINUSE
+ * (joined already), -ENODEV (no such interface, or no route), -EADDRNOTAVAIL (not joined),
+ * -ENOBUFS (more than net.ipv4.igmp_max_memberships).
+ */
+int dgram_join(int fd, const struct addr *group, unsigned interface, const struct addr *source);
+int dgram_leave(int fd, const struct addr *group, unsigned interface, const struct addr *source);
+
+#endif
