@@ -4,38 +4,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/siphash.h"
 #include "flow/udp_table.h"
+#include "flow/udp_words.h"
 
 #define FIRST_SIZE 16 /* a power of two, as every later size */
-
-/* An address as words of which every bit counts, so that no padding is hashed. Returns how many of
- * the three it needs; the first says that, too, by the family. */
-static size_t to_words(const struct addr *a, uint64_t words[3])
-{
-    words[0] = (uint64_t)a->family << 48 | (uint64_t)a->port << 32;
-    switch (a->family) {
-    case AF_INET:
-        words[0] |= a->v4.s_addr;
-        return 1;
-    case AF_INET6:
-        words[0] |= a->scope;
-        memcpy(&words[1], &a->v6, sizeof(a->v6));
-        return 3;
-    default:
-        return 1;
-    }
-}
 
 static uint64_t hash_pair(const struct udp_table *t, const struct addr *client,
                           const struct addr *local)
 {
-    uint64_t words[6];
-    size_t count = to_words(client, words);
+    uint64_t words[2 * ADDR_WORDS];
+    size_t count = addr_words(client, words);
 
-    count += to_words(local, words + count);
+    count += addr_words(local, words + count);
     return siphash(t->key, words, count * sizeof(words[0]));
 }
 
