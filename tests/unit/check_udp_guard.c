@@ -233,7 +233,7 @@ static void note(struct model *m, struct said *known, uint32_t payload, uint32_t
 
 START_TEST(it_is_what_a_plain_list_is)
 {
-    enum { STEPS = 60000, PAYLOADS = GUARD_ENTRIES + GUARD_ENTRIES / 8 };
+    enum { STEPS = 60000, PAYLOADS = GUARD_ENTRIES + GUARD_ENTRIES / 2 };
     struct udp_guard *g = new_guard();
     struct udp_segment at = segment("239.1.2.3", 5000, 2);
     struct model *m = calloc(1, sizeof(*m));
