@@ -36,9 +36,15 @@ static bool overlap_in(const struct conf_listen *a, const struct conf_listen *b,
 
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b)
 {
-    return is_inet(a) && is_inet(b) && a->address.port == b->address.port &&
-           strcmp(a->text, b->text) != 0 &&
+    return is_inet(a) && is_inet(b) && a->protocol == b->protocol &&
+           a->address.port == b->address.port && strcmp(a->text, b->text) != 0 &&
            (overlap_in(a, b, AF_INET) || overlap_in(a, b, AF_INET6));
+}
+
+/* What stands before the keys of its protocol. */
+static const char *scheme_of(const struct conf_listen *l)
+{
+    return l->protocol == PROTOCOL_DATAGRAM ? "udp:" : "";
 }
 
 /* The listen that already has what `l` wants of a family, or NULL. */
@@ -50,14 +56,15 @@ static const struct conf_listen *taken_by(const struct checking *c, const struct
     unsigned port = l->address.port;
 
     if (takes_all(l, family)) {
-        snprintf(key, sizeof(key), "%c %u", family == AF_INET ? '4' : '6', port);
+        snprintf(key, sizeof(key), "%s%c %u", scheme_of(l), family == AF_INET ? '4' : '6', port);
         return table_find(c->ports, key);
     }
-    snprintf(key, sizeof(key), family == AF_INET ? "0.0.0.0:%u" : "[::]:%u", port);
+    snprintf(key, sizeof(key), "%s%s:%u", scheme_of(l), family == AF_INET ? "0.0.0.0" : "[::]",
+             port);
     other = table_find(c->listens, key);
     if (other != NULL)
         return other;
-    snprintf(key, sizeof(key), "*:%u", port);
+    snprintf(key, sizeof(key), "%s*:%u", scheme_of(l), port);
     return table_find(c->listens, key);
 }
 
@@ -66,7 +73,8 @@ static void take_port(struct checking *c, struct conf_listen *l, sa_family_t fam
     char key[32];
     const char *kept;
 
-    snprintf(key, sizeof(key), "%c %u", family == AF_INET ? '4' : '6', (unsigned)l->address.port);
+    snprintf(key, sizeof(key), "%s%c %u", scheme_of(l), family == AF_INET ? '4' : '6',
+             (unsigned)l->address.port);
     if (table_find(c->ports, key) != NULL)
         return;
     kept = arena_strdup(c->arena, key);

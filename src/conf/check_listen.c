@@ -30,8 +30,6 @@ static bool parse_upstream(struct checking *c, const struct conf_rule *rule,
     error = addr_spec_parse(node->text, spec);
     if (error != NULL)
         ;
-    else if (spec->scheme == ADDR_SCHEME_UDP)
-        error = "UDP is not available in this version, allowed: tcp:, unix:";
     else if (spec->kind == ADDR_SYSTEMD)
         error = "a socket passed by systemd is for listen, allowed: an address or unix:/path";
     else if (spec->kind == ADDR_ANY)
@@ -53,6 +51,9 @@ static void set_upstream(struct checking *c, struct conf_rule *rule, const struc
     rule->upstream_kind = spec.kind;
     rule->upstream_text = node->text;
     rule->upstream = spec.literal;
+    rule->upstream_protocol = spec.scheme == ADDR_SCHEME_NONE  ? PROTOCOL_EITHER
+                              : spec.scheme == ADDR_SCHEME_UDP ? PROTOCOL_DATAGRAM
+                                                               : PROTOCOL_STREAM;
     ports->first = spec.port_first;
     ports->last = spec.port_last;
     if (spec.kind == ADDR_LITERAL)
@@ -77,8 +78,6 @@ static bool parse_listen(struct checking *c, const struct conf_rule *rule,
 
     if (error != NULL)
         ;
-    else if (spec->scheme == ADDR_SCHEME_UDP)
-        error = "UDP is not available in this version, allowed: tcp:, unix:, systemd:";
     else if (spec->kind == ADDR_NAME)
         error = "a host name can't be listened on, allowed: an address such as 127.0.0.1 or [::1], "
                 "or * for all";
@@ -86,6 +85,30 @@ static bool parse_listen(struct checking *c, const struct conf_rule *rule,
         conf_errors_add(c->errors, node->at, "rule \"%s\": listen \"%s\": %s", rule->name,
                         node->text, error);
     return error == NULL;
+}
+
+static enum conf_protocol protocol_of(const struct addr_spec *spec)
+{
+    if (spec->kind == ADDR_SYSTEMD)
+        return PROTOCOL_EITHER;
+    return spec->scheme == ADDR_SCHEME_UDP ? PROTOCOL_DATAGRAM : PROTOCOL_STREAM;
+}
+
+/* The upstream takes what the listener does, or does not say. */
+static bool check_scheme(struct checking *c, const struct conf_rule *rule,
+                         const struct conf_node *node, const struct addr_spec *spec)
+{
+    enum conf_protocol here = protocol_of(spec), there = rule->upstream_protocol;
+
+    if (rule->upstream_text == NULL || here == PROTOCOL_EITHER || there == PROTOCOL_EITHER ||
+        here == there)
+        return true;
+    conf_errors_add(c->errors, node->at,
+                    "rule \"%s\": listen \"%s\" is for %s but upstream \"%s\" for %s, allowed: the "
+                    "same, or an upstream without a scheme, which takes its listener's",
+                    rule->name, node->text, here == PROTOCOL_DATAGRAM ? "UDP" : "TCP",
+                    rule->upstream_text, there == PROTOCOL_DATAGRAM ? "UDP" : "TCP");
+    return false;
 }
 
 /* As many ports on both sides, or one upstream port for all. */
@@ -114,6 +137,7 @@ static bool check_range(struct checking *c, const struct conf_rule *rule,
 /* The name by which the address is known: one text for one address. */
 static bool set_text(struct checking *c, struct conf_listen *listen, const struct addr_spec *spec)
 {
+    const char *scheme = listen->protocol == PROTOCOL_DATAGRAM ? "udp:" : "";
     char text[ADDR_TEXT_MAX];
 
     switch (spec->kind) {
@@ -131,10 +155,11 @@ static bool set_text(struct checking *c, struct conf_listen *listen, const struc
     case ADDR_ANY:
         listen->address.family = AF_INET6;
         listen->address.v6 = in6addr_any;
-        listen->text = arena_printf(c->arena, "*:%u", (unsigned)listen->address.port);
+        listen->text = arena_printf(c->arena, "%s*:%u", scheme, (unsigned)listen->address.port);
         break;
     default:
-        listen->text = arena_strdup(c->arena, addr_print(&listen->address, text, sizeof(text)));
+        listen->text = arena_printf(c->arena, "%s%s", scheme,
+                                    addr_print(&listen->address, text, sizeof(text)));
         break;
     }
     return listen->text != NULL;
@@ -256,6 +281,7 @@ static void check_listen(struct checking *c, struct conf_rule *rule, const struc
     struct conf_listen model = inherit(rule, address != NULL ? address : node);
     struct addr_spec spec;
     bool valid = address != NULL && parse_listen(c, rule, address, &spec) &&
+                 check_scheme(c, rule, address, &spec) &&
                  check_range(c, rule, address, &spec, ports);
 
     if (group != NULL)
@@ -263,6 +289,7 @@ static void check_listen(struct checking *c, struct conf_rule *rule, const struc
     if (!valid || c->no_memory)
         return;
     model.kind = spec.kind;
+    model.protocol = protocol_of(&spec);
     if (spec.kind != ADDR_PATH || spec.name[0] != '/')
         clear_socket_options(c, rule, &model, group);
     add_listens(c, &model, address, &spec, ports);

@@ -50,7 +50,8 @@ static const struct conf_listen *listener_at(const struct checking *c, const str
 /* Where the listener's clients are sent. False when only the resolver knows, or it was wrong. */
 static bool upstream_of(const struct conf_listen *l, struct addr *upstream)
 {
-    if (l->rule->upstream_text == NULL || l->rule->upstream_kind == ADDR_NAME)
+    if (l->protocol != PROTOCOL_STREAM || l->rule->upstream_text == NULL ||
+        l->rule->upstream_kind == ADDR_NAME)
         return false;
     *upstream = l->rule->upstream;
     if (upstream->family != AF_UNIX)

@@ -51,11 +51,24 @@ static uint64_t sessions_promised(const struct conf_rule *rule)
     return sum < limit ? sum : limit;
 }
 
+/* A client of UDP has no socket of its own. */
+static unsigned descriptors_of_session(const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < rule->listen_count; i++) {
+        if (rule->listens[i].protocol != PROTOCOL_DATAGRAM)
+            return 2;
+    }
+    return 1;
+}
+
 uint64_t conf_descriptors_promised(const struct conf *conf)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < conf->rule_count; i++)
-        sum += 2 * sessions_promised(&conf->rules[i]) + conf->rules[i].listen_count;
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        const struct conf_rule *rule = &conf->rules[i];
+
+        sum += descriptors_of_session(rule) * sessions_promised(rule) + rule->listen_count;
+    }
     return sum;
 }
