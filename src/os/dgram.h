@@ -22,26 +22,31 @@
 struct dgram_path {
     struct addr peer;   /* from, or to whom */
     struct addr local;  /* the address of ours that it was sent to, or is to leave from, without a
-                           port; AF_UNSPEC: unknown, or as the routes say */
-    uint32_t interface; /* index: through which it came, or is to leave; 0: unknown, or any */
+                           port; AF_UNSPEC: unknown, or as the routes say. When it was sent to many:
+                           the one to answer from; IPv6 tells none */
+    uint32_t interface; /* index: through which it came, or must leave; 0: unknown, or any */
 };
 
-/* A datagram, or a run of some with the same path. */
+/*
+ * A datagram, or a run of some with the same path. One that is larger than a UDP datagram can be (a
+ * UNIX upstream may send such) is cut, but not to a size that could be sent on.
+ */
 struct dgram {
     const uint8_t *bytes;
     uint32_t size;
     uint32_t segment; /* 0: it is one; else each is of this size, but the last, which may be less */
-    uint8_t ttl;      /* received: its TTL or hop limit; 0: unknown */
-    bool is_to_many;  /* received: it was sent to a group or a broadcast address */
+    uint32_t sent;    /* sent: how many of it went */
     int error;        /* sent: 0, or a positive errno: not one of them went */
-    uint32_t sent;    /* datagrams of it that went */
+    uint8_t ttl;      /* received: its TTL or hop limit; 0: unknown (DGRAM_TTL) */
+    bool is_to_many;  /* received: it was sent to a group or a broadcast address (DGRAM_PATHS) */
+    struct addr dest; /* received: where to, without port or scope; AF_UNSPEC: unknown */
     const struct dgram_path *path; /* received: of its slot. To send: NULL on a connected socket */
 };
 
 /* How many datagrams it is: 1 also when it is empty. */
 static inline uint32_t dgram_count(const struct dgram *d)
 {
-    return d->segment == 0 ? 1 : (d->size + d->segment - 1) / d->segment;
+    return d->segment == 0 || d->size <= d->segment ? 1 : (d->size - 1) / d->segment + 1;
 }
 
 /* Memory to receive into: DGRAM_BATCH slots, each large enough for what the kernel may give. */
@@ -64,12 +69,20 @@ int dgram_receive(int fd, struct dgram_batch *b, unsigned first, unsigned most, 
 
 /*
  * Send `count` of them in this order, in as few packets and calls as possible: neighbours with the
- * same path (by pointer) and size go together. Never waits. Each is told what became of it: one
- * that can't be sent does not keep those behind it from being sent. `*whole` is what the socket's
- * owner remembers: whether runs can be sent as one packet; it is cleared when that turns out not to
- * work, and then each goes by itself.
+ * same path (by pointer) and size go together. Never waits. Each is told what became of it
+ * (`sent`, `error`): one that can't be sent does not keep those behind it from being sent, but for
+ * EAGAIN, when there is no room for any more.
+ *
+ * `family` is the socket's, which one that takes IPv4 and IPv6 needs for paths. `*whole` is what
+ * the socket's owner remembers: whether runs can be sent as one packet, at first what
+ * dgram_sends_runs() says. It is cleared when that turns out not to work, and then each goes by
+ * itself.
+ *
+ * Returns 0, or a negative errno: a pending error of the socket (ICMP, or a UNIX peer that is
+ * gone), which is about an earlier datagram. It may also be left for dgram_receive() to return;
+ * some such error is told by one of them as long as there are any.
  */
-void dgram_send(int fd, struct dgram *const *list, unsigned count, bool *whole);
+int dgram_send(int fd, sa_family_t family, struct dgram *const *list, unsigned count, bool *whole);
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
@@ -80,6 +93,7 @@ void dgram_send(int fd, struct dgram *const *list, unsigned count, bool *whole);
 #define DGRAM_BROADCAST 8u  /* may send to broadcast addresses */
 #define DGRAM_RUNS      16u /* receive runs as one (UDP_GRO), where the kernel has that */
 #define DGRAM_BESIDE    32u /* as SOCK_BESIDE (sock.h) */
+#define DGRAM_TTL       64u /* tell each datagram's TTL or hop limit */
 
 /*
  * A socket bound to `a`, which is IPv4 or IPv6 (port 0: any). Groups that others have joined are
@@ -94,12 +108,15 @@ int dgram_connect(const struct addr *a);
 /* Is `fd` a bound UDP socket? 0, -ENOTSOCK or -EINVAL; fills *bound. */
 int dgram_check(int fd, struct addr *bound);
 
-/* Give one that was passed to us what dgram_open() would have: DGRAM_PATHS, _RUNS, _BROADCAST. Best
- * effort. */
+/* Give one that was passed to us what dgram_open() would have: DGRAM_PATHS, _TTL, _RUNS and
+ * _BROADCAST, and no groups of others. Best effort. */
 void dgram_set(int fd, const struct addr *bound, unsigned how);
 
 /* Receive runs as one from here on, where the kernel has that (UDP_GRO). */
 void dgram_receive_runs(int fd);
+
+/* Can runs be sent as one packet (UDP_SEGMENT)? Not by a UNIX socket, nor before Linux 4.18. */
+bool dgram_sends_runs(int fd);
 
 /* TTL and hop limit of what is sent to groups (ip(7), ipv6(7)). Returns 0 or a negative errno. */
 int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Groups: membership, and how far what is sent to them goes. */
+#include "config.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "os/dgram.h"
+
+static int level_of(sa_family_t family)
+{
+    return family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+}
+
+/* The kernel's form, without a port. */
+static void set_address(struct sockaddr_storage *out, const struct addr *a)
+{
+    struct addr bare = *a;
+
+    bare.port = 0;
+    addr_to_sockaddr(&bare, out);
+}
+
+static int change(int fd, const struct addr *group, unsigned interface, int option)
+{
+    struct group_req request = {.gr_interface = interface};
+
+    set_address(&request.gr_group, group);
+    return setsockopt(fd, level_of(group->family), option, &request, sizeof(request)) < 0 ? -errno
+                                                                                          : 0;
+}
+
+static int change_source(int fd, const struct addr *group, unsigned interface, int option,
+                         const struct addr *source)
+{
+    struct group_source_req request = {.gsr_interface = interface};
+
+    set_address(&request.gsr_group, group);
+    set_address(&request.gsr_source, source);
+    return setsockopt(fd, level_of(group->family), option, &request, sizeof(request)) < 0 ? -errno
+                                                                                          : 0;
+}
+
+int dgram_join(int fd, const struct addr *group, unsigned interface, const struct addr *source)
+{
+    int result;
+
+    if (source == NULL)
+        return change(fd, group, interface, MCAST_JOIN_GROUP);
+    result = change_source(fd, group, interface, MCAST_JOIN_SOURCE_GROUP, source);
+    /* What the kernel says of a source that is joined already. */
+    return result == -EADDRNOTAVAIL ? -EADDRINUSE : result;
+}
+
+int dgram_leave(int fd, const struct addr *group, unsigned interface, const struct addr *source)
+{
+    if (source == NULL)
+        return change(fd, group, interface, MCAST_LEAVE_GROUP);
+    return change_source(fd, group, interface, MCAST_LEAVE_SOURCE_GROUP, source);
+}
+
+int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl)
+{
+    int value = (int)ttl;
+    int option = family == AF_INET6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL;
+
+    return setsockopt(fd, level_of(family), option, &value, sizeof(value)) < 0 ? -errno : 0;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagram sockets: made, checked and set. */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/dgram.h"
+#include "os/dgram_kernel.h"
+#include "os/sock.h"
+
+#define TYPE (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+/* Bytes that may wait in either direction: some tens of the largest packets. */
+#define BUFFER (4 * 1024 * 1024)
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* The system's default is room for three runs of the largest size. The kernel gives what it may
+ * (net.core.rmem_max, wmem_max), which may be less than the default. */
+static void enlarge(int fd, int option)
+{
+    int size;
+    socklen_t len = sizeof(size);
+
+    if (getsockopt(fd, SOL_SOCKET, option, &size, &len) == 0 && size < BUFFER)
+        set_int(fd, SOL_SOCKET, option, BUFFER);
+}
+
+static void enlarge_buffers(int fd)
+{
+    enlarge(fd, SO_RCVBUF);
+    enlarge(fd, SO_SNDBUF);
+}
+
+void dgram_set(int fd, const struct addr *bound, unsigned how)
+{
+    bool is_ipv6 = bound->family == AF_INET6;
+
+    /* Those of IPv4 are for an IPv6 socket, too: it may take both. */
+    set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    if (is_ipv6)
+        set_int(fd, IPPROTO_IPV6, DGRAM_IPV6_MULTICAST_ALL, 0);
+    if (how & DGRAM_PATHS)
+        set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    if (how & DGRAM_PATHS && is_ipv6)
+        set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (how & DGRAM_TTL)
+        set_int(fd, IPPROTO_IP, IP_RECVTTL, 1);
+    if (how & DGRAM_TTL && is_ipv6)
+        set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+    if (how & DGRAM_BROADCAST)
+        set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (how & DGRAM_RUNS)
+        dgram_receive_runs(fd);
+}
+
+void dgram_receive_runs(int fd)
+{
+    set_int(fd, IPPROTO_UDP, DGRAM_UDP_GRO, 1);
+}
+
+bool dgram_sends_runs(int fd)
+{
+    int size;
+    socklen_t len = sizeof(size);
+
+    return getsockopt(fd, IPPROTO_UDP, DGRAM_UDP_SEGMENT, &size, &len) == 0;
+}
+
+int dgram_open(const struct addr *a, unsigned how)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+    int fd, result = 0;
+
+    if (a->family != AF_INET && a->family != AF_INET6)
+        return -EINVAL;
+    fd = socket(a->family, TYPE, 0);
+    if (fd < 0)
+        return -errno;
+    /* Before it is bound: from then on it hears. */
+    dgram_set(fd, a, how);
+    enlarge_buffers(fd);
+    if (a->family == AF_INET6)
+        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !(how & DGRAM_DUAL));
+    if (result == 0 && how & DGRAM_SHARED)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && how & DGRAM_BESIDE)
+        result = sock_share_port(fd, true);
+    if (result == 0 && bind(fd, (const struct sockaddr *)&ss, len) < 0)
+        result = -errno;
+    if (result == 0 && how & DGRAM_BESIDE)
+        result = sock_share_port(fd, false);
+    if (result == 0)
+        return fd;
+    close(fd);
+    return result;
+}
+
+/* A name is needed to be answered; the kernel chooses it (autobind, unix(7)). */
+static int bind_unix(int fd)
+{
+    struct sockaddr unnamed = {.sa_family = AF_UNIX};
+
+    return bind(fd, &unnamed, sizeof(unnamed.sa_family)) < 0 ? -errno : 0;
+}
+
+int dgram_connect(const struct addr *a)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+    int fd, result = 0;
+
+    if (len == 0)
+        return -EINVAL;
+    fd = socket(a->family, TYPE, 0);
+    if (fd < 0)
+        return -errno;
+    enlarge_buffers(fd);
+    if (a->family == AF_UNIX)
+        result = bind_unix(fd);
+    if (result == 0 && connect(fd, (const struct sockaddr *)&ss, len) < 0)
+        result = -errno;
+    if (result == 0)
+        return fd;
+    close(fd);
+    return result;
+}
+
+static bool is_udp(int fd)
+{
+    int type, protocol;
+    socklen_t size = sizeof(int);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM &&
+           getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+           protocol == IPPROTO_UDP;
+}
+
+int dgram_check(int fd, struct addr *bound)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+        return -ENOTSOCK;
+    if (!is_udp(fd))
+        return -EINVAL;
+    addr_from_sockaddr(bound, &ss, len);
+    return bound->port != 0 ? 0 : -EINVAL;
+}
+
+int dgram_deafen(int fd)
+{
+    struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog program = {.len = 1, .filter = nothing};
+    uint8_t byte;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+        return -errno;
+    /* What came before the filter is still there. */
+    while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+        ;
+    return 0;
+}
