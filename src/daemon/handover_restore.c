@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "daemon/handover.h"
+#include "flow/admit.h"
 #include "flow/dial.h"
 #include "flow/drain.h"
 #include "flow/listener.h"
@@ -145,20 +146,15 @@ static const char *restore_rules(struct restoring *r)
 /* A socket that has not come along is opened anew. */
 static int open_listener(struct listener *l, int fd, const struct snap_listener *from)
 {
-    int error;
     const char *why = NULL;
-    struct addr bound;
+    int error = fd >= 0 ? listener_adopt(l, fd, &why) : -EINVAL;
 
-    if (fd >= 0 && sock_check_listening(fd, &bound) == 0) {
-        error = listener_adopt(l, fd, &bound);
-        if (error)
-            close(fd);
-        else if (from->owns_file)
-            listener_own_file(l, (struct sock_file_id){from->file_dev, from->file_ino});
-        return error;
-    }
-    if (fd >= 0)
+    if (error && fd >= 0)
         close(fd);
+    if (error == 0 && from->owns_file)
+        listener_own_file(l, (struct sock_file_id){from->file_dev, from->file_ino});
+    if (error == 0 || error == -EMFILE)
+        return error;
     return listener_open(l, &why);
 }
 
@@ -284,7 +280,7 @@ static const char *restore_session(struct restoring *r, const struct snap_sessio
         why = "its rule is missing";
     else if (client < 0 || (upstream < 0 && from->fd[UPSTREAM].number >= 0))
         why = "its descriptors were not handed over";
-    else if (!(s = session_adopt(rule, l, conf)))
+    else if (!(s = session_adopt(rule, l, conf, SESSION_FDS)))
         why = "no memory or no descriptors for it";
     if (!s) {
         reset_both(client, upstream);

@@ -242,12 +242,8 @@ static void own_file(struct listener *l)
 int passed_adopt(struct passed *p, int index, struct listener *l, const char **why)
 {
     struct systemd_socket *s = &p->sockets[index];
-    struct addr bound;
-    int error = sock_check_listening(s->fd, &bound);
+    int error = listener_adopt(l, s->fd, why);
 
-    *why = error ? "the passed socket is no listening stream socket" : NULL;
-    if (error == 0)
-        error = listener_adopt(l, s->fd, &bound);
     if (error)
         return error;
     s->fd = -1;

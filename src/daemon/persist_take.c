@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "flow/admit.h"
 #include "flow/listener.h"
 #include "flow/persist.h"
 #include "flow/session.h"
@@ -136,7 +137,8 @@ static const char *take_session(struct taking *t, const struct persist_slot *slo
         return "its rule is gone";
     if ((slot->upstream.family == AF_UNIX) != (rule->conf->upstream_kind == ADDR_PATH))
         return "its rule has changed";
-    s = session_adopt(rule, find_listener(rule, slot->listen), find_listen(rule, slot->listen));
+    s = session_adopt(rule, find_listener(rule, slot->listen), find_listen(rule, slot->listen),
+                      SESSION_FDS);
     if (!s)
         return "no memory or no descriptors for it";
     s->fd[CLIENT] = client;

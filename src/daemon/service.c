@@ -24,6 +24,7 @@
 #include "daemon/store.h"
 #include "daemon/watch_config.h"
 #include "flow/admit.h"
+#include "flow/drain.h"
 #include "flow/persist.h"
 #include "flow/rule.h"
 #include "flow/session.h"
@@ -82,6 +83,7 @@ static void drain(struct service *sv)
 {
     int64_t ms = sv->set.conf->daemon.drain_timeout;
 
+    drain_datagrams(&sv->worker);
     ruleset_close(&sv->set);
     if (sv->worker.live == 0)
         loop_stop(sv->loop);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "flow/rule.h"
 #include "flow/session.h"
+#include "flow/udp.h"
 #include "flow/worker.h"
 
 /* Refused clients of one rule are summed up for this long. */
@@ -35,6 +36,7 @@ static const char *error_text(const struct session *s, enum end end)
         return s->error == ECONNRESET || s->error == EPIPE || s->error == 0 ? NULL
                                                                             : strerror(s->error);
     case END_CONNECT_FAILED:
+    case END_UPSTREAM_REFUSED:
     case END_NO_DESCRIPTORS:
     case END_ERROR:
         return s->error ? strerror(s->error) : NULL;
@@ -51,6 +53,7 @@ static enum log_level level_of(enum end end)
     case END_CONNECT_REFUSED:
     case END_CONNECT_TIMEOUT:
     case END_CONNECT_FAILED:
+    case END_UPSTREAM_REFUSED:
     case END_RESOLVE_FAILED:
     case END_NO_DESCRIPTORS:
         return LEVEL_WARNING;
@@ -61,11 +64,13 @@ static enum log_level level_of(enum end end)
     }
 }
 
+#define LOG_FIELDS_MOST 13
+
 static void log_session(const struct session *s, enum end end)
 {
     char client[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
     const char *error = error_text(s, end);
-    const struct log_field fields[] = {
+    struct log_field fields[LOG_FIELDS_MOST] = {
         LOG_TEXT("rule", s->rule->conf->name),
         LOG_NUMBER("id", s->id),
         LOG_TEXT("client", addr_print(&s->client, client, sizeof(client))),
@@ -77,11 +82,28 @@ static void log_session(const struct session *s, enum end end)
         LOG_NUMBER("out", s->flow[UPSTREAM].bytes),
         LOG_NUMBER("ms", clock_monotonic_ms() - s->started),
         LOG_NUMBER("connect_ms", s->connect_ms),
-        LOG_TEXT("error", error),
     };
+    size_t n = 9;
 
-    log_fields(s->worker->log, level_of(end), NULL, fields,
-               sizeof(fields) / sizeof(*fields) - (error == NULL));
+    if (s->udp) {
+        uint64_t dropped = s->udp->dropped[CLIENT] + s->udp->dropped[UPSTREAM];
+
+        fields[n++] = LOG_NUMBER("datagrams_in", s->udp->datagrams[CLIENT]);
+        fields[n++] = LOG_NUMBER("datagrams_out", s->udp->datagrams[UPSTREAM]);
+        if (dropped > 0)
+            fields[n++] = LOG_NUMBER("dropped", dropped);
+    }
+    if (error)
+        fields[n++] = LOG_TEXT("error", error);
+    log_fields(s->worker->log, level_of(end), NULL, fields, n);
+}
+
+static void count_datagrams(struct account *a, const struct udp_session *u)
+{
+    atomic_fetch_add_explicit(&a->datagrams_in, u->datagrams[CLIENT], memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->datagrams_out, u->datagrams[UPSTREAM], memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->dropped, u->dropped[CLIENT] + u->dropped[UPSTREAM],
+                              memory_order_relaxed);
 }
 
 void account_session(const struct session *s, enum end end)
@@ -91,6 +113,8 @@ void account_session(const struct session *s, enum end end)
     atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
+    if (s->udp)
+        count_datagrams(a, s->udp);
     if (log_wants(s->worker->log, level_of(end)))
         log_session(s, end);
 }

@@ -20,12 +20,12 @@ static bool take_place(atomic_uint *live, unsigned most)
 }
 
 /* Sessions come before the pipes that are kept for the next transfer. */
-static bool book_session(struct worker *w)
+static bool book_session(struct worker *w, unsigned fds)
 {
-    if (fds_book(w->fds, SESSION_FDS))
+    if (fds_book(w->fds, fds))
         return true;
     pipe_pool_trim(&w->pipes);
-    return fds_book(w->fds, SESSION_FDS);
+    return fds_book(w->fds, fds);
 }
 
 enum admit admit_take(struct listener *l)
@@ -38,7 +38,7 @@ enum admit admit_take(struct listener *l)
         atomic_fetch_sub(&rule->live, 1);
         return ADMIT_FULL;
     }
-    if (!book_session(rule->worker)) {
+    if (!book_session(rule->worker, l->udp ? SESSION_FDS_DATAGRAMS : SESSION_FDS)) {
         atomic_fetch_sub(&l->live, 1);
         atomic_fetch_sub(&rule->live, 1);
         return ADMIT_NO_DESCRIPTORS;
@@ -46,9 +46,9 @@ enum admit admit_take(struct listener *l)
     return ADMIT_YES;
 }
 
-bool admit_adopt(struct rule *rule, struct listener *l)
+bool admit_adopt(struct rule *rule, struct listener *l, unsigned fds)
 {
-    if (!book_session(rule->worker))
+    if (!book_session(rule->worker, fds))
         return false;
     atomic_fetch_add(&rule->live, 1);
     if (l)
@@ -72,9 +72,9 @@ void admit_wake(struct rule *rule)
     }
 }
 
-void admit_release(struct rule *rule, struct listener *l)
+void admit_release(struct rule *rule, struct listener *l, unsigned fds)
 {
-    fds_release(rule->worker->fds, SESSION_FDS);
+    fds_release(rule->worker->fds, fds);
     atomic_fetch_sub(&rule->live, 1);
     if (l)
         atomic_fetch_sub(&l->live, 1);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "flow/worker.h"
+#include "os/dgram.h"
 #include "os/sock.h"
 #include "upstream/resolve.h"
 
@@ -87,7 +88,7 @@ static struct verdict connected(struct session *s)
  * it sends stays in the kernel. */
 static int wait_for(struct session *s, int64_t delay_ms)
 {
-    int error = session_watch(s, CLIENT, 0);
+    int error = s->udp ? 0 : session_watch(s, CLIENT, 0);
 
     return error ? error : session_timer(s, delay_ms);
 }
@@ -97,8 +98,8 @@ static int wait_for(struct session *s, int64_t delay_ms)
 static struct verdict try_address(struct session *s, const struct addr *a)
 {
     struct dial *d = s->dial;
-    bool done;
-    int fd = sock_connect(a, &done);
+    bool done = true;
+    int fd = s->udp ? dgram_connect(a) : sock_connect(a, &done);
 
     s->upstream = *a;
     if (fd == -EAGAIN && wait_for(s, AGAIN_MS) == 0) {

@@ -47,6 +47,16 @@ int drain_session(struct session *s, int64_t ms)
     return 0;
 }
 
+void drain_datagrams(struct worker *w)
+{
+    list_for_each (link, next, &w->sessions) {
+        struct session *s = container_of(link, struct session, link);
+
+        if (s->udp)
+            session_end_now(s, END_SHUTDOWN);
+    }
+}
+
 int64_t drain_time(int64_t on_change, int64_t drain_timeout)
 {
     switch (on_change) {

@@ -15,6 +15,10 @@ struct worker;
  * (END_DRAINED). 0: it is ended now (END_KILLED). Returns 0 or -ENOMEM, and then it goes on. */
 int drain_session(struct session *s, int64_t ms);
 
+/* End the sessions of datagrams (END_SHUTDOWN): they never do so before their time, and nobody
+ * waits for that. */
+void drain_datagrams(struct worker *w);
+
 /* What an on_change of the config means in milliseconds, or -1 when sessions are kept. */
 int64_t drain_time(int64_t on_change, int64_t drain_timeout);
 

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "flow/admit.h"
+#include "flow/listening.h"
 #include "flow/rule.h"
 #include "flow/session.h"
+#include "flow/udp.h"
 #include "os/sock.h"
-#include "os/user.h"
 
 /* Clients accepted in one turn: the backlog can't starve the sessions. */
 #define ACCEPT_TURN 16
@@ -58,56 +59,6 @@ void listener_attach(struct listener *l, struct rule *rule)
     l->rule = rule;
 }
 
-static int socket_file(const struct conf_listen *conf, struct sock_file *file, const char **why)
-{
-    uid_t uid = (uid_t)-1;
-    gid_t gid = (gid_t)-1, own_group;
-
-    if (conf->socket_owner && user_find(conf->socket_owner, &uid, &own_group)) {
-        *why = "there is no such user as its socket_owner";
-        return -ENOENT;
-    }
-    if (conf->socket_group && group_find(conf->socket_group, &gid)) {
-        *why = "there is no such group as its socket_group";
-        return -ENOENT;
-    }
-    *file = (struct sock_file){.mode = conf->socket_mode, .owner = uid, .group = gid};
-    return 0;
-}
-
-static const char *explain(int error, const struct conf_listen *conf)
-{
-    bool is_path = conf->kind == ADDR_PATH;
-
-    switch (error) {
-    case -EADDRINUSE:
-        return is_path ? "another process listens on it" : "another socket is bound to it";
-    case -EADDRNOTAVAIL:
-        return "no interface of this machine has this address";
-    case -EEXIST:
-        return "the file exists and is no socket";
-    case -EBUSY:
-        return is_path ? "another process keeps its lock file (.lock)" : NULL;
-    case -EACCES:
-    case -EPERM:
-        return is_path ? "no permission for the file or its directory"
-                       : "ports below 1024 need root or CAP_NET_BIND_SERVICE";
-    default:
-        return NULL;
-    }
-}
-
-/* Remember which file is ours, so that nobody else's is ever removed. */
-static void remember_file(struct listener *l)
-{
-    struct stat st;
-
-    if (l->conf->kind != ADDR_PATH || l->conf->address.un.path[0] == '@' ||
-        lstat(l->conf->address.un.path, &st) < 0)
-        return;
-    listener_own_file(l, (struct sock_file_id){st.st_dev, st.st_ino});
-}
-
 static void remove_file(struct listener *l)
 {
     struct stat st;
@@ -116,70 +67,6 @@ static void remove_file(struct listener *l)
         st.st_ino == l->file.ino && (!l->maybe_file || sock_file_is_stale(&l->conf->address)))
         unlink(l->conf->address.un.path);
     l->owns_file = false;
-}
-
-/* What accepted sockets inherit. */
-static void set_inherited(const struct listener *l)
-{
-    const struct addr kind = {.family = l->family};
-    struct sock_keepalive ka = rule_keepalive(&l->conf->rule->options);
-
-    sock_set_stream(l->fd, &kind);
-    sock_set_keepalive(l->fd, &kind, &ka);
-}
-
-static int open_listener(struct listener *l, unsigned how, const char **why)
-{
-    const struct conf_listen *conf = l->conf;
-    struct addr address = conf->address;
-    struct sock_file file;
-    int fd, error;
-
-    *why = NULL;
-    error = socket_file(conf, &file, why);
-    if (error)
-        return error;
-    if (!fds_book(l->worker->fds, 1)) {
-        *why = "the descriptor budget is used up";
-        return -EMFILE;
-    }
-    fd = sock_listen(&address, (int)conf->backlog, how | (conf->kind == ADDR_ANY ? SOCK_DUAL : 0),
-                     &file);
-    if (fd == -EAFNOSUPPORT && conf->kind == ADDR_ANY) {
-        /* "*" on a machine without IPv6 */
-        address = (struct addr){.family = AF_INET, .port = address.port};
-        fd = sock_listen(&address, (int)conf->backlog, how, NULL);
-    }
-    if (fd < 0) {
-        fds_release(l->worker->fds, 1);
-        *why = explain(fd, conf);
-        return fd;
-    }
-    l->fd = fd;
-    l->family = address.family;
-    set_inherited(l);
-    remember_file(l);
-    return 0;
-}
-
-int listener_open(struct listener *l, const char **why)
-{
-    return open_listener(l, 0, why);
-}
-
-int listener_open_beside(struct listener *l, const char **why)
-{
-    return open_listener(l, SOCK_BESIDE, why);
-}
-
-int listener_adopt(struct listener *l, int fd, const struct addr *bound)
-{
-    if (!fds_book(l->worker->fds, 1))
-        return -EMFILE;
-    l->fd = fd;
-    l->family = bound->family;
-    set_inherited(l);
-    return 0;
 }
 
 void listener_own_file(struct listener *l, struct sock_file_id file)
@@ -197,7 +84,8 @@ void listener_find_file(struct listener *l, struct sock_file_id file)
 
 int listener_start(struct listener *l)
 {
-    return loop_watch(l->worker->loop, &l->watch, l->fd, LOOP_READ, on_readable);
+    return loop_watch(l->worker->loop, &l->watch, l->fd, LOOP_READ,
+                      l->udp ? udp_listener_readable : on_readable);
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -220,7 +108,7 @@ static int change_file(struct listener *l, const struct conf_listen *before, con
     if (!l->owns_file || is_same_file(before, l->conf))
         return 0;
     *why = "the socket file keeps its mode and owner";
-    error = socket_file(l->conf, &file, why);
+    error = listening_file(l->conf, &file, why);
     return error ? error : sock_file_change(l->conf->address.un.path, &l->file, &file);
 }
 
@@ -232,8 +120,10 @@ int listener_change(struct listener *l, const struct conf_listen *conf, const ch
     l->conf = conf;
     if (l->fd < 0)
         return 0;
+    if (l->udp)
+        return udp_listener_change(l, why);
     listener_wake(l); /* whether to wait is decided anew */
-    set_inherited(l);
+    listening_set_inherited(l);
     if (before->backlog != conf->backlog && conf->kind != ADDR_SYSTEMD) {
         *why = "the backlog stays as it was";
         error = sock_relisten(l->fd, (int)conf->backlog);
@@ -257,7 +147,9 @@ void listener_close(struct listener *l)
     if (l->fd < 0)
         return;
     let_go(l);
-    if (l->conf->kind != ADDR_SYSTEMD)
+    if (l->udp)
+        udp_listener_close(l, END_DRAINED);
+    else if (l->conf->kind != ADDR_SYSTEMD)
         sock_stop_listening(l->fd);
     remove_file(l);
     close(l->fd);
@@ -269,6 +161,8 @@ void listener_abandon(struct listener *l)
     if (l->fd < 0)
         return;
     let_go(l);
+    if (l->udp)
+        udp_listener_close(l, END_DRAINED); /* its sessions went before */
     close(l->fd);
     l->fd = -1;
 }
@@ -365,7 +259,7 @@ static bool accept_one(struct listener *l, bool certain)
     fd = sock_accept(l->fd, &client);
     if (fd < 0) {
         if (admit == ADMIT_YES)
-            admit_release(l->rule, l);
+            admit_release(l->rule, l, SESSION_FDS);
         if (fd != -EAGAIN && !is_clients_own(fd))
             rest(l, strerror(-fd));
         return is_clients_own(fd);
@@ -390,6 +284,8 @@ static void on_readable(struct watch *w, unsigned events)
 
 void listener_empty(struct listener *l)
 {
+    if (l->udp)
+        return; /* nobody is let in yet */
     for (int i = 0; i < EMPTY_MOST && l->watch.fd >= 0 && accept_one(l, false); i++)
         ;
 }

@@ -66,10 +66,12 @@ int listener_open(struct listener *l, const char **why);
 int listener_open_beside(struct listener *l, const char **why);
 
 /*
- * Use `fd`, a listening socket bound to `bound` that was passed to us. Returns 0, and it belongs to
- * the listener from here on; or -EMFILE: the descriptors promised are more than there are.
+ * Use `fd`, a socket that was passed to us and belongs to the listener from here on. Returns 0; or
+ * a negative errno, with *why as above, and then it is the caller's still: -ENOTSOCK, -EINVAL or
+ * -EPROTOTYPE when it is not one that the config means, -EMFILE when the descriptors promised are
+ * more than there are.
  */
-int listener_adopt(struct listener *l, int fd, const struct addr *bound);
+int listener_adopt(struct listener *l, int fd, const char **why);
 
 /* It is ours to remove the socket file at its path, if that is the file so numbered. */
 void listener_own_file(struct listener *l, struct sock_file_id file);

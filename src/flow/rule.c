@@ -21,6 +21,8 @@ struct rule *rule_new(struct worker *worker, const struct conf_rule *conf)
     list_append(&worker->rules, &rule->link);
     list_init(&rule->waiting);
     list_init(&rule->listeners);
+    list_init(&rule->lines[0]);
+    list_init(&rule->lines[1]);
     return rule;
 }
 

@@ -11,6 +11,7 @@
 #include "flow/listener.h"
 #include "flow/persist.h"
 #include "flow/relay.h"
+#include "flow/udp.h"
 #include "flow/worker.h"
 #include "os/sock.h"
 
@@ -27,12 +28,23 @@ static const struct stage_ops stages[] = {
     [STAGE_RELAY] = {relay_enter, relay_event, relay_timer, relay_leave},
 };
 
+/* Likewise of a session of datagrams. */
+static const struct stage_ops udp_stages[] = {
+    [STAGE_DIAL] = {dial_enter, dial_event, dial_timer, dial_leave},
+    [STAGE_RELAY] = {udp_relay_enter, udp_relay_event, udp_relay_timer, udp_relay_leave},
+};
+
+static const struct stage_ops *stage_of(const struct session *s)
+{
+    return s->udp ? &udp_stages[s->stage] : &stages[s->stage];
+}
+
 /* An ended session's memory is there until the batch is over. */
 static void on_event(struct session *s, enum side side, unsigned events)
 {
     if (s->slot)
         persist_before(s);
-    session_step(s, stages[s->stage].event(s, side, events));
+    session_step(s, stage_of(s)->event(s, side, events));
     if (s->slot)
         persist_after(s);
 }
@@ -53,7 +65,7 @@ static void on_timer(struct timer *t)
 
     if (s->slot)
         persist_before(s);
-    session_step(s, stages[s->stage].timer(s));
+    session_step(s, stage_of(s)->timer(s));
     if (s->slot)
         persist_after(s);
 }
@@ -92,9 +104,15 @@ static void free_session(struct deferred *d)
 {
     struct session *s = container_of(d, struct session, free);
 
+    free(s->udp);
     conf_unref(s->conf->rule->conf);
     rule_unref(s->rule);
     free(s);
+}
+
+unsigned session_fds(const struct session *s)
+{
+    return s->udp ? SESSION_FDS_DATAGRAMS : SESSION_FDS;
 }
 
 static void end_session(struct session *s, enum end end)
@@ -102,16 +120,18 @@ static void end_session(struct session *s, enum end end)
     struct worker *w = s->worker;
 
     s->ended = true;
-    stages[s->stage].leave(s);
+    stage_of(s)->leave(s);
     loop_timer_stop(w->loop, &s->timer);
     close_side(s, CLIENT);
     close_side(s, UPSTREAM);
     persist_end(s);
+    if (s->udp)
+        udp_session_detach(s);
     list_remove(&s->link);
     w->live--;
     w->served++;
     account_session(s, end);
-    admit_release(s->rule, s->listener);
+    admit_release(s->rule, s->listener, session_fds(s));
     loop_defer(w->loop, &s->free, free_session);
     worker_changed(w);
 }
@@ -119,9 +139,9 @@ static void end_session(struct session *s, enum end end)
 void session_step(struct session *s, struct verdict v)
 {
     while (v.what == NEXT) {
-        stages[s->stage].leave(s);
+        stage_of(s)->leave(s);
         s->stage++;
-        v = stages[s->stage].enter(s);
+        v = stage_of(s)->enter(s);
     }
     if (v.what == END)
         end_session(s, v.end);
@@ -129,7 +149,7 @@ void session_step(struct session *s, struct verdict v)
 
 void session_end_now(struct session *s, enum end end)
 {
-    bool relaying = s->stage == STAGE_RELAY;
+    bool relaying = s->stage == STAGE_RELAY && !s->udp;
 
     for (enum side side = CLIENT; side <= UPSTREAM; side++)
         s->reset[side] = !relaying || !relay_is_whole(s, side);
@@ -147,11 +167,13 @@ void session_abandon(struct session *s)
             close(s->fd[side]);
         s->fd[side] = -1;
     }
-    stages[s->stage].leave(s);
+    stage_of(s)->leave(s);
     loop_timer_stop(w->loop, &s->timer);
+    if (s->udp)
+        udp_session_detach(s);
     list_remove(&s->link);
     w->live--;
-    admit_release(s->rule, s->listener);
+    admit_release(s->rule, s->listener, session_fds(s));
     loop_defer(w->loop, &s->free, free_session);
 }
 
@@ -176,6 +198,14 @@ static struct session *new_session(struct rule *rule, struct listener *l,
     return s;
 }
 
+/* One that has not begun after all. */
+static void drop_session(struct session *s)
+{
+    list_remove(&s->link);
+    s->worker->live--;
+    free_session(&s->free);
+}
+
 void session_begin(struct listener *l, int fd, const struct addr *client)
 {
     struct rule *rule = l->rule;
@@ -183,7 +213,7 @@ void session_begin(struct listener *l, int fd, const struct addr *client)
 
     if (!s) {
         sock_reset(fd);
-        admit_release(rule, l);
+        admit_release(rule, l, SESSION_FDS);
         account_refused(rule, client, END_ERROR, "no memory for a session");
         return;
     }
@@ -194,19 +224,44 @@ void session_begin(struct listener *l, int fd, const struct addr *client)
     session_step(s, dial_enter(s));
 }
 
-struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf)
+struct session *session_begin_datagrams(struct listener *l, const struct dgram_path *from)
+{
+    struct rule *rule = l->rule;
+    struct session *s = new_session(rule, l, l->conf);
+
+    if (s)
+        s->client = from->peer;
+    if (!s || udp_session_attach(s, &from->local)) {
+        if (s)
+            drop_session(s);
+        admit_release(rule, l, SESSION_FDS_DATAGRAMS);
+        account_refused(rule, &from->peer, END_ERROR, "no memory for a session");
+        return NULL;
+    }
+    s->id = rule->worker->next_id++;
+    s->stage = l->conf->rule->target_count > 0 ? STAGE_RELAY : STAGE_DIAL;
+    worker_changed(rule->worker);
+    session_step(s, stage_of(s)->enter(s));
+    return s->ended ? NULL : s;
+}
+
+struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf,
+                              unsigned fds)
 {
     struct session *s;
 
-    if (!admit_adopt(rule, l))
+    if (!admit_adopt(rule, l, fds))
         return NULL;
     s = new_session(rule, l, conf);
     if (!s)
-        admit_release(rule, l);
+        admit_release(rule, l, fds);
     return s;
 }
 
 void session_resume(struct session *s, const struct dial_state *dial)
 {
-    session_step(s, s->stage == STAGE_DIAL ? dial_resume(s, dial) : relay_resume(s));
+    if (s->stage == STAGE_DIAL)
+        session_step(s, dial_resume(s, dial));
+    else
+        session_step(s, s->udp ? udp_relay_resume(s) : relay_resume(s));
 }

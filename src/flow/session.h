@@ -25,6 +25,7 @@
 #include "os/addr.h"
 #include "os/pipe.h"
 
+struct dgram_path;
 struct dial;
 struct dial_state;
 struct persist_slot;
@@ -97,13 +98,22 @@ static inline const struct conf_options *session_options(const struct session *s
 void session_begin(struct listener *l, int fd, const struct addr *client);
 
 /*
- * A session that another process has begun: a place is taken, whatever the limits, which may have
- * been lowered meanwhile. `l` may be NULL. The caller sets all that it knows of it, the descriptors
- * first (they are the session's from then on), and then lets it go on. NULL when there is no memory
- * or no descriptor left for it.
+ * Begin one of datagrams (udp.h), for a client that has sent one along `from`. Returns it, or NULL
+ * when it has ended already; then it is accounted for.
  */
-struct session *session_adopt(struct rule *rule, struct listener *l,
-                              const struct conf_listen *conf);
+struct session *session_begin_datagrams(struct listener *l, const struct dgram_path *from);
+
+/* The descriptors that it has at most at a time, which are booked. */
+unsigned session_fds(const struct session *s);
+
+/*
+ * A session that another process has begun: a place is taken, whatever the limits, which may have
+ * been lowered meanwhile, and `fds` descriptors are booked. `l` may be NULL. The caller sets all
+ * that it knows of it, the descriptors first (they are the session's from then on), and then lets
+ * it go on. NULL when there is no memory or no descriptor left for it.
+ */
+struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf,
+                              unsigned fds);
 
 /* Let it go on, in the stage that is set; `dial` says how far that has come in DIAL. */
 void session_resume(struct session *s, const struct dial_state *dial);

@@ -32,7 +32,7 @@ enum udp_line { LINE_UNANSWERED, LINE_ANSWERED, UDP_LINES };
 /* What a listener has for its datagrams. */
 struct udp_listener {
     struct udp_table sessions;
-    struct list lines[UDP_LINES]; /* its sessions, silent longest first */
+    struct list lines[UDP_LINES];      /* its sessions, silent longest first */
     struct udp_membership *membership; /* of a group (udp_group.h); or NULL */
     bool whole;                        /* runs of replies can be sent as one packet (dgram.h) */
     bool is_picky; /* not all that arrives is for it: udp_net_takes() tells (udp_net.h) */
@@ -44,40 +44,106 @@ struct udp_session {
     struct session *session;
     struct list by_listener, by_rule; /* ... and in their lines */
     struct list touched;              /* in the worker's list: it has datagrams to send on ... */
-    struct dgram *chain[DGRAM_BATCH]; /* ... these */
-    struct list kept;                 /* while dialling: datagrams of the client */
+    uint8_t chain_first;              /* ... from this slot of the batch on ... */
+    uint8_t chain_last;               /* ... to this one ... */
+    uint8_t chain_count;              /* ... so many */
+    uint8_t waiting;                  /* replies in the worker's batch */
+    uint32_t kept_bytes;              /* while dialling ... */
+    struct list kept;                 /* ... datagrams of the client */
     uint64_t datagrams[2];            /* that went, by the side they came from */
-    uint64_t dropped[2];
-    uint32_t interface; /* on which the client was heard, an index */
-    uint16_t kept_count;
-    uint8_t chain_count;
-    uint8_t replies_waiting; /* in the worker's batch */
-    bool answered;           /* the upstream has sent something */
-    bool refused;            /* ICMP said that nobody is there, and nothing has come since */
-    bool eager;              /* the last read filled what it was given: there may be many */
-    bool whole;              /* runs can be sent as one packet */
+    uint64_t dropped[2];              /* that did not */
+    uint32_t interface;               /* on which the client was heard, an index */
+    bool answered;                    /* the upstream has sent something */
+    bool refused;    /* ICMP said that nobody is there, and nothing has come since */
+    uint8_t unasked; /* reads of replies since the client's last datagram */
+    uint8_t thin;    /* eager: reads in a row that brought one only */
+    bool eager;      /* replies come in numbers: many are read at a time */
+    bool runs;       /* they may come as runs (UDP_GRO) */
+    bool whole;      /* runs can be sent as one packet */
 };
 
 /* What the worker has for all of them. */
 struct udp {
     struct worker *worker;
-    struct dgram_batch *in;  /* of the listener being read */
-    struct dgram_batch *out; /* replies of this turn, of any sessions ... */
-    struct session *out_of[DGRAM_BATCH];
+    struct dgram_batch *in;              /* of the listener being read ... */
+    uint8_t next[DGRAM_BATCH];           /* ... the next slot of the same session */
+    struct dgram_batch *out;             /* replies of this turn, of any sessions ... */
+    struct session *out_of[DGRAM_BATCH]; /* whose; NULL: not to be sent ... */
     struct dgram_path out_paths[DGRAM_BATCH];
     unsigned out_count;
     struct deferred flush; /* ... sent when the turn is over */
     bool flushing;
     struct list touched;
-    uint64_t key[2]; /* secret, of hashes */
+    uint64_t key[2];     /* secret, of hashes */
     struct udp_net *net; /* udp_net.h; NULL until a rule needs it */
 };
+
+/* Of what dgram_send() was given: the bytes that went. Of a run the first ones go, if not all. */
+static inline uint64_t udp_bytes_sent(const struct dgram *d)
+{
+    return d->sent == dgram_count(d) ? d->size : (uint64_t)d->sent * d->segment;
+}
 
 /* The worker's, made when first asked for; NULL without memory. */
 struct udp *udp_of(struct worker *w);
 void udp_free(struct worker *w);
 
-/* Send the replies that are waiting. */
+/* Send the replies that are waiting. No session ends by that. */
 void udp_flush(struct udp *u);
+
+/* --- listeners (udp_listener.c) --------------------------------------------------------------- */
+
+/* A socket as the listener's conf says; `how` may have DGRAM_BESIDE. Returns it and sets l->udp and
+ * l->family; or a negative errno with *why set (static text, or NULL). */
+int udp_listener_open(struct listener *l, unsigned how, const char **why);
+
+/* Use `fd`, a UDP socket bound to `bound` (dgram_check()). Returns 0 or a negative errno. */
+int udp_listener_adopt(struct listener *l, int fd, const struct addr *bound, const char **why);
+
+/* Go on under the new conf. Returns 0, or a negative errno with *why set. */
+int udp_listener_change(struct listener *l, const char **why);
+
+/* Before its socket is closed: its sessions, which can't be answered any more, end for that reason
+ * (ENDS: there are none). Frees l->udp. */
+void udp_listener_close(struct listener *l, enum end end);
+
+/* Datagrams have come. */
+watch_fn udp_listener_readable;
+
+/* --- sessions (udp_session.c) ----------------------------------------------------------------- */
+
+/* Make `s`, of which client and listener are set, one of datagrams. Returns 0 or -ENOMEM. */
+int udp_session_attach(struct session *s, const struct addr *local);
+
+/* It has ended, or is abandoned: nothing points to it any more, and what it keeps is gone. */
+void udp_session_detach(struct session *s);
+
+/* A datagram of its client, in a slot of the worker's batch: it is to be sent on, or kept. */
+void udp_session_take(struct session *s, unsigned slot);
+
+/* Send on what was taken. */
+void udp_session_send(struct session *s);
+
+/* Something has moved: it goes to the end of its line. */
+void udp_session_touch(struct session *s);
+
+/* The session that is to make room on this listener and its rule; NULL: there is none. */
+struct session *udp_session_to_evict(struct listener *l);
+
+/* Has it had all the replies that it may have (udp_replies)? */
+bool udp_session_is_done(const struct session *s);
+
+/* ICMP said that nobody is there, with that errno. */
+void udp_session_refused(struct session *s, int error);
+
+/* --- the stage that moves datagrams (udp_relay.c) --------------------------------------------- */
+
+struct verdict udp_relay_enter(struct session *s);
+struct verdict udp_relay_event(struct session *s, enum side side, unsigned events);
+struct verdict udp_relay_timer(struct session *s);
+void udp_relay_leave(struct session *s);
+
+/* Go on where another process has stopped: in place of udp_relay_enter(). */
+struct verdict udp_relay_resume(struct session *s);
 
 #endif

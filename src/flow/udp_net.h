@@ -18,10 +18,9 @@ struct udp_net *udp_net_of(struct worker *w);
 void udp_net_free(struct worker *w);
 
 /*
- * The listener is bound: join its group on its interfaces, if its address is one, and remember it
- * for when they change; make it picky if not all that arrives is for it (a group, broadcasts, an
- * interface). An interface that is not there is joined when it comes, and logged. Returns 0 or a
- * negative errno with *why set (static text, or NULL).
+ * The listener is bound, and picky (udp.h): join its group on its interfaces, if its address is
+ * one, and remember it for when they change. An interface that is not there is joined when it
+ * comes, and logged. Returns 0 or a negative errno with *why set (static text, or NULL).
  */
 int udp_net_join(struct listener *l, const struct addr *bound, const char **why);
 
@@ -43,6 +42,9 @@ bool udp_net_takes(struct listener *l, const struct dgram *d);
 /* The socket of a session whose rule has targets: bound, not connected. Returns it, or a negative
  * errno. */
 int udp_net_open(struct session *s);
+
+/* Likewise one that another process has opened: s->fd[UPSTREAM]. */
+void udp_net_resume(struct session *s);
 
 /* Before it is closed. */
 void udp_net_close(struct session *s);

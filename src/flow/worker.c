@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "flow/persist.h"
+#include "flow/udp.h"
 
 int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds,
                 unsigned pipes)
@@ -27,6 +28,7 @@ void worker_fini(struct worker *w)
 {
     loop_timer_stop(w->loop, &w->drain);
     persist_free(w);
+    udp_free(w);
     resolver_free(w->resolver);
     pipe_pool_fini(&w->pipes);
     free(w->scratch);

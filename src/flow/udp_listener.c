@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A listener of datagrams: its socket, and whose each datagram is. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "flow/admit.h"
+#include "flow/listener.h"
+#include "flow/udp.h"
+#include "flow/udp_net.h"
+#include "flow/worker.h"
+#include "os/sock.h"
+
+/* Batches read in one turn: a busy listener can't starve the sessions. */
+#define TURNS 4
+
+/* --- its socket ------------------------------------------------------------------------------ */
+
+static int attach(struct listener *l)
+{
+    struct udp *all = udp_of(l->worker);
+    struct udp_listener *u = all ? calloc(1, sizeof(*u)) : NULL;
+
+    if (!u)
+        return -ENOMEM;
+    u->sessions.key[0] = all->key[0];
+    u->sessions.key[1] = all->key[1];
+    for (enum udp_line line = 0; line < UDP_LINES; line++)
+        list_init(&u->lines[line]);
+    u->whole = true;
+    l->udp = u;
+    return 0;
+}
+
+static void detach(struct listener *l)
+{
+    udp_table_free(&l->udp->sessions);
+    free(l->udp);
+    l->udp = NULL;
+}
+
+/* What its socket has to tell and to do. */
+static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
+{
+    bool is_group = addr_is_group(bound);
+    unsigned how = 0;
+
+    if (is_group || conf->broadcast)
+        how |= DGRAM_SHARED | DGRAM_PATHS | DGRAM_TTL;
+    else
+        how |= DGRAM_RUNS;
+    if (addr_is_wildcard(bound) || conf->interfaces.count > 0)
+        how |= DGRAM_PATHS;
+    if (conf->kind == ADDR_ANY)
+        how |= DGRAM_DUAL;
+    return how;
+}
+
+/* bind(2) wants to know the zone of a link-local group, and would keep to it; such a group is taken
+ * out of all that comes to the port. */
+static struct addr to_bind(const struct addr *a)
+{
+    struct addr any = {.family = AF_INET6, .port = a->port};
+
+    return a->family == AF_INET6 && IN6_IS_ADDR_MC_LINKLOCAL(&a->v6) ? any : *a;
+}
+
+static int set_up(struct listener *l, const struct addr *bound, const char **why)
+{
+    const struct conf_listen *conf = l->conf;
+    int error = attach(l);
+
+    if (error)
+        return error;
+    l->udp->is_picky = addr_is_group(bound) || conf->broadcast || conf->interfaces.count > 0;
+    if (l->udp->is_picky)
+        error = udp_net_join(l, bound, why);
+    if (error)
+        detach(l);
+    return error;
+}
+
+int udp_listener_open(struct listener *l, unsigned how, const char **why)
+{
+    const struct conf_listen *conf = l->conf;
+    struct addr address = to_bind(&conf->address);
+    int fd, error;
+
+    how |= wanted(conf, &conf->address);
+    fd = dgram_open(&address, how);
+    if (fd == -EAFNOSUPPORT && conf->kind == ADDR_ANY) {
+        /* "*" on a machine without IPv6 */
+        address = (struct addr){.family = AF_INET, .port = address.port};
+        fd = dgram_open(&address, how & ~DGRAM_DUAL);
+    }
+    if (fd < 0)
+        return fd;
+    l->fd = fd;
+    l->family = address.family;
+    error = set_up(l, &conf->address, why);
+    if (error == 0)
+        return fd;
+    l->fd = -1;
+    close(fd);
+    return error;
+}
+
+int udp_listener_adopt(struct listener *l, int fd, const struct addr *bound, const char **why)
+{
+    int error;
+
+    dgram_set(fd, bound, wanted(l->conf, bound));
+    l->fd = fd;
+    l->family = bound->family;
+    error = set_up(l, l->conf->kind == ADDR_SYSTEMD ? bound : &l->conf->address, why);
+    if (error)
+        l->fd = -1;
+    return error;
+}
+
+int udp_listener_change(struct listener *l, const char **why)
+{
+    return l->udp->is_picky ? udp_net_change(l, why) : 0;
+}
+
+void udp_listener_close(struct listener *l, enum end end)
+{
+    for (enum udp_line line = 0; line < UDP_LINES; line++) {
+        while (!list_empty(&l->udp->lines[line])) {
+            struct list *first = l->udp->lines[line].next;
+
+            session_end_now(container_of(first, struct udp_session, by_listener)->session, end);
+        }
+    }
+    if (l->udp->is_picky)
+        udp_net_leave(l);
+    detach(l);
+}
+
+/* --- its datagrams --------------------------------------------------------------------------- */
+
+/* A place for a new session, if need be that of another one. */
+static enum admit take_place(struct listener *l)
+{
+    enum admit admit = admit_take(l);
+
+    if (admit == ADMIT_YES || l->rule->conf->options.on_limit != ON_LIMIT_EVICT)
+        return admit;
+    for (int i = 0; i < 2 && admit != ADMIT_YES; i++) { /* the rule's limit, the address's */
+        struct session *oldest = udp_session_to_evict(l);
+
+        if (!oldest)
+            return admit;
+        session_end_now(oldest, END_EVICTED);
+        admit = admit_take(l);
+    }
+    return admit;
+}
+
+static struct session *begin(struct listener *l, const struct dgram_path *path)
+{
+    switch (take_place(l)) {
+    case ADMIT_YES:
+        return session_begin_datagrams(l, path);
+    case ADMIT_FULL:
+        account_refused(l->rule, &path->peer, END_LIMIT, NULL);
+        return NULL;
+    default:
+        account_refused(
+            l->rule, &path->peer, END_NO_DESCRIPTORS,
+            "the descriptor budget is used up: lower max_connections, or raise LimitNOFILE=");
+        return NULL;
+    }
+}
+
+static void take(struct listener *l, unsigned slot)
+{
+    const struct dgram *d = dgram_at(l->worker->udp->in, slot);
+    const struct dgram_path *path = d->path;
+    const struct udp_entry *e;
+    struct session *s;
+
+    if (l->udp->is_picky ? !udp_net_takes(l, d) : d->is_to_many)
+        return;
+    e = udp_table_find(&l->udp->sessions, &path->peer, &path->local);
+    s = e ? container_of(e, struct udp_session, entry)->session : begin(l, path);
+    if (!s)
+        return;
+    s->udp->interface = path->interface;
+    udp_session_take(s, slot);
+}
+
+/* A session may end by what is sent, and others with it. */
+static void send_touched(struct udp *all)
+{
+    struct list *link;
+
+    while ((link = list_take_first(&all->touched)))
+        udp_session_send(container_of(link, struct udp_session, touched)->session);
+}
+
+void udp_listener_readable(struct watch *w, unsigned events)
+{
+    struct listener *l = container_of(w, struct listener, watch);
+    struct udp *all = l->worker->udp;
+
+    (void)events; /* an error is read like a datagram */
+    for (int turn = 0; turn < TURNS; turn++) {
+        int count = dgram_receive(l->fd, all->in, 0, DGRAM_BATCH, false);
+
+        for (int i = 0; i < count; i++)
+            take(l, (unsigned)i);
+        send_touched(all);
+        if (count < DGRAM_BATCH)
+            break;
+    }
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/listener.h"
+#include "flow/udp.h"
+#include "flow/udp_net.h"
+#include "flow/worker.h"
+
+/* What is kept of a client until the upstream's name has been resolved, in bytes; each counts as a
+ * little more than it is. */
+#define KEPT_MOST     (32u << 10)
+#define KEPT_OVERHEAD 64u
+
+/* The client's next datagrams wait for the upstream. */
+struct kept {
+    struct list link;
+    uint32_t size;
+    uint32_t segment;
+    uint8_t bytes[];
+};
+
+/* --- where it stands ------------------------------------------------------------------------- */
+
+int udp_session_attach(struct session *s, const struct addr *local)
+{
+    struct udp_session *u = calloc(1, sizeof(*u));
+
+    if (!u)
+        return -ENOMEM;
+    u->session = s;
+    u->entry.client = s->client;
+    u->entry.local = *local;
+    u->entry.local.port = 0;
+    list_init(&u->by_listener);
+    list_init(&u->by_rule);
+    list_init(&u->touched);
+    list_init(&u->kept);
+    if (udp_table_insert(&s->listener->udp->sessions, &u->entry)) {
+        free(u);
+        return -ENOMEM;
+    }
+    s->udp = u;
+    udp_session_touch(s);
+    return 0;
+}
+
+void udp_session_detach(struct session *s)
+{
+    struct udp_session *u = s->udp;
+    struct list *link;
+
+    udp_table_remove(&s->listener->udp->sessions, &u->entry);
+    list_remove(&u->by_listener);
+    list_remove(&u->by_rule);
+    list_remove(&u->touched);
+    while ((link = list_take_first(&u->kept)))
+        free(container_of(link, struct kept, link));
+}
+
+void udp_session_touch(struct session *s)
+{
+    struct udp_session *u = s->udp;
+    enum udp_line line = u->answered ? LINE_ANSWERED : LINE_UNANSWERED;
+
+    s->active = loop_now(s->worker->loop);
+    list_remove(&u->by_listener);
+    list_append(&s->listener->udp->lines[line], &u->by_listener);
+    list_remove(&u->by_rule);
+    list_append(&s->rule->lines[line], &u->by_rule);
+}
+
+/* Where the limit is that keeps a new one out, there one has to go. */
+struct session *udp_session_to_evict(struct listener *l)
+{
+    bool by_listener = atomic_load(&l->live) >= l->conf->max_connections;
+
+    for (enum udp_line line = 0; line < UDP_LINES; line++) {
+        const struct list *head = by_listener ? &l->udp->lines[line] : &l->rule->lines[line];
+
+        if (list_empty(head))
+            continue;
+        return by_listener ? container_of(head->next, struct udp_session, by_listener)->session
+                           : container_of(head->next, struct udp_session, by_rule)->session;
+    }
+    return NULL;
+}
+
+bool udp_session_is_done(const struct session *s)
+{
+    uint32_t most = session_options(s)->udp_replies;
+    const struct udp_session *u = s->udp;
+
+    return most > 0 && u->datagrams[UPSTREAM] + u->dropped[UPSTREAM] >= most;
+}
+
+/* --- datagrams of the client ----------------------------------------------------------------- */
+
+static void keep(struct session *s, const struct dgram *d)
+{
+    struct udp_session *u = s->udp;
+    struct kept *k = NULL;
+
+    if (u->kept_bytes + d->size + KEPT_OVERHEAD <= KEPT_MOST)
+        k = malloc(sizeof(*k) + d->size);
+    if (!k) {
+        u->dropped[CLIENT] += dgram_count(d);
+        return;
+    }
+    k->size = d->size;
+    k->segment = d->segment;
+    memcpy(k->bytes, d->bytes, d->size);
+    list_append(&u->kept, &k->link);
+    u->kept_bytes += d->size + KEPT_OVERHEAD;
+}
+
+void udp_session_take(struct session *s, unsigned slot)
+{
+    struct udp *all = s->worker->udp;
+    struct udp_session *u = s->udp;
+
+    if (s->stage == STAGE_DIAL) {
+        keep(s, dgram_at(all->in, slot));
+        return;
+    }
+    if (u->chain_count == 0) {
+        list_append(&all->touched, &u->touched);
+        u->chain_first = (uint8_t)slot;
+    } else {
+        all->next[u->chain_last] = (uint8_t)slot;
+    }
+    u->chain_last = (uint8_t)slot;
+    u->chain_count++;
+}
+
+static void send_on(struct session *s, struct dgram *const *list, unsigned count)
+{
+    struct udp_session *u = s->udp;
+    int refused = 0;
+
+    if (s->conf->rule->target_count > 0)
+        udp_net_send(s, list, count);
+    else
+        refused = dgram_send(s->fd[UPSTREAM], s->upstream.family, list, count, &u->whole);
+    for (unsigned i = 0; i < count; i++) {
+        u->datagrams[CLIENT] += list[i]->sent;
+        u->dropped[CLIENT] += dgram_count(list[i]) - list[i]->sent;
+        s->flow[CLIENT].bytes += udp_bytes_sent(list[i]);
+    }
+    u->unasked = 0;
+    udp_session_touch(s);
+    if (refused)
+        udp_session_refused(s, -refused);
+}
+
+void udp_session_send(struct session *s)
+{
+    struct udp *all = s->worker->udp;
+    struct udp_session *u = s->udp;
+    struct dgram *list[DGRAM_BATCH];
+    struct kept *k;
+
+    while (!list_empty(&u->kept)) {
+        k = container_of(list_take_first(&u->kept), struct kept, link);
+        list[0] = &(struct dgram){.bytes = k->bytes, .size = k->size, .segment = k->segment};
+        send_on(s, list, 1);
+        free(k);
+    }
+    if (u->chain_count == 0)
+        return;
+    for (unsigned i = 0, slot = u->chain_first; i < u->chain_count; i++, slot = all->next[slot]) {
+        list[i] = dgram_at(all->in, slot);
+        list[i]->path = NULL;
+    }
+    list_remove(&u->touched);
+    unsigned count = u->chain_count;
+    u->chain_count = 0;
+    send_on(s, list, count);
+}
+
+/* It may be a moment of weakness of the upstream, and the next datagram may find it there again:
+ * the session stays for a little while. */
+#define REFUSED_MS 1000
+
+void udp_session_refused(struct session *s, int error)
+{
+    s->error = error;
+    if (s->udp->refused)
+        return;
+    s->udp->refused = true;
+    session_timer(s, REFUSED_MS);
+}
