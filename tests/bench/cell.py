@@ -131,33 +131,34 @@ def prepare(cpu, cgroup=None):
     return run
 
 
-def listening(port):
+def listening(port, protocol):
     """Whether someone listens there; asked of the kernel, for a probe would be a connection."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        return any(":%04X 00000000:0000 0A" % port in line for line in table)
+    state = {"tcp": "0A", "udp": "07"}[protocol]
+    with open("/proc/net/" + protocol, encoding="ascii") as table:
+        return any(":%04X 00000000:0000 %s" % (port, state) in line for line in table)
 
 
 class Running:
     """A proxy that is up, with all that it forks, until the end of the with block."""
 
-    def __init__(self, proxy, cpu):
+    def __init__(self, proxy, protocol, cpu):
         self.directory = tempfile.mkdtemp(prefix="penstock-bench-")
         self.cgroup = None
         self.process = None
         try:
             self.cgroup = Cgroup()
-            self.start(proxy.command(self.directory), cpu)
+            self.start(proxy.command(self.directory, protocol), protocol, cpu)
         except BaseException:
             self.close()
             raise
 
-    def start(self, command, cpu):
+    def start(self, command, protocol, cpu):
         self.output = open(os.path.join(self.directory, "output"), "w+b")
         self.process = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=subprocess.STDOUT,
                                         preexec_fn=prepare(cpu, self.cgroup))
         deadline = time.monotonic() + 5
-        while not listening(peers.LISTEN):
+        while not listening(peers.LISTEN, protocol):
             if self.process.poll() is not None:
                 raise Failed("would not start: " + (self.said() or self.fate()))
             if time.monotonic() > deadline:
@@ -251,7 +252,8 @@ def timed_args(setup, row, running, window, warm):
     args = [row.work, "--connect", "127.0.0.1:%d" % port,
             "--listen", "127.0.0.1:%d" % peers.UPSTREAM,
             "--conns", str(row.conns), "--idle", str(row.idle),
-            "--warm", str(int(warm * 1000)), "--window", str(int(window * 1000))]
+            "--warm", str(int(warm * 1000)), "--window", str(int(window * 1000))] + \
+        row.options
     if running:
         args += ["--cpu-file", running.cgroup.cpu_file]
         if setup.sched_file:
@@ -285,7 +287,7 @@ def measure(setup, proxy, row, window, idle):
         if row.work == "memory":
             raise Failed("no proxy")
         return drive_timed(setup, row, None, window)
-    with Running(proxy, setup.proxy_cpu) as running:
+    with Running(proxy, row.protocol, setup.proxy_cpu) as running:
         try:
             if row.work == "memory":
                 return drive_memory(setup, row, running, idle)

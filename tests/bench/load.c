@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "load.h"
+#include "load_udp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,17 +21,23 @@
 #include <unistd.h>
 
 static const char usage_text[] =
-    "usage: load up|down|rr|conn --connect ADDRESS:PORT --listen ADDRESS:PORT [option...]\n"
-    "Plays the clients and the upstream of a TCP proxy, and prints what got through as JSON.\n"
+    "usage: load up|down|rr|conn|udp|burst --connect ADDRESS:PORT --listen ADDRESS:PORT "
+    "[option...]\n"
+    "Plays the clients and the upstream of a proxy, and prints what got through as JSON.\n"
     "  up, down   bulk data from the clients to the upstream, or the other way\n"
     "  rr         requests and replies on kept connections\n"
     "  conn       connections: connect, request, reply, close\n"
+    "  udp        datagrams that the upstream sends back\n"
+    "  burst      datagrams that it does not\n"
     "  --connect ADDRESS:PORT  where the clients connect to (IPv4)\n"
     "  --listen ADDRESS:PORT   where the upstream listens; the same for a run without a proxy\n"
-    "  --conns N               busy connections (1)\n"
+    "  --conns N               busy connections, or clients of datagrams (1)\n"
     "  --idle N                idle connections beside them (0)\n"
-    "  --request N             bytes in a request (64)\n"
+    "  --request N             bytes in a request, or in a datagram (64)\n"
     "  --reply N               bytes in a reply (256)\n"
+    "  --each N                datagrams under way of each client (burst: sent at once), at most "
+    "(1)\n"
+    "  --flight N              and of all clients together (64)\n"
     "  --warm MS               time before measuring (200)\n"
     "  --window MS             time measured (1000)\n"
     "  --hold                  print {\"phase\": ...} and wait for a line on standard input "
@@ -37,14 +45,6 @@ static const char usage_text[] =
     "                          and after the idle connections are opened; measure nothing\n"
     "  --cpu-file FILE         cpu.stat or cpuacct.usage of the proxy's cgroup\n"
     "  --sched-file FILE       /proc/PID/schedstat of the ksoftirqd of the proxy's CPU\n";
-
-uint64_t load_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
 
 void load_die(const char *fmt, ...)
 {
@@ -94,13 +94,21 @@ static struct sockaddr_in address(const char *text)
 
 static enum load_work work_named(const char *name)
 {
-    static const char *const names[] = {"up", "down", "rr", "conn"};
+    static const char *const names[] = {"up", "down", "rr", "conn", "udp", "burst"};
 
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return (enum load_work)i;
     usage_error("unknown work");
     return LOAD_RR;
+}
+
+static void check_udp(const struct load_options *o)
+{
+    if (!o->conns || !o->each || o->each > o->flight || o->idle || o->hold)
+        usage_error("datagrams need clients, --each, and at least as many for --flight");
+    if (o->request_size < sizeof(struct load_mark) || o->request_size > 65507)
+        usage_error("a datagram has 16 to 65507 bytes");
 }
 
 static void parse(int argc, char **argv, struct load_options *o)
@@ -112,6 +120,8 @@ static void parse(int argc, char **argv, struct load_options *o)
         {"idle", required_argument, NULL, 'i'},
         {"request", required_argument, NULL, 'q'},
         {"reply", required_argument, NULL, 'p'},
+        {"each", required_argument, NULL, 'e'},
+        {"flight", required_argument, NULL, 'f'},
         {"warm", required_argument, NULL, 'w'},
         {"window", required_argument, NULL, 'W'},
         {"hold", no_argument, NULL, 'h'},
@@ -141,6 +151,12 @@ static void parse(int argc, char **argv, struct load_options *o)
         case 'p':
             o->reply_size = number(optarg, 65536);
             break;
+        case 'e':
+            o->each = number(optarg, LOAD_BATCH);
+            break;
+        case 'f':
+            o->flight = number(optarg, 100000);
+            break;
         case 'w':
             o->warm_ns = number(optarg, 600000) * (uint64_t)1000000;
             break;
@@ -165,6 +181,8 @@ static void parse(int argc, char **argv, struct load_options *o)
     o->work = work_named(argv[optind]);
     if (!o->connect.sin_port || !o->listen.sin_port || !o->request_size || !o->reply_size)
         usage_error("--connect and --listen are needed, and sizes from 1 byte up");
+    if (o->work >= LOAD_UDP)
+        check_udp(o);
 }
 
 static int listen_on(const struct sockaddr_in *addr)
@@ -179,34 +197,38 @@ static int listen_on(const struct sockaddr_in *addr)
     return fd;
 }
 
-/* The upper end of the slot under which the given part of all values lies. */
-static uint64_t hist_quantile(const struct load_hist *h, double part)
-{
-    uint64_t want = (uint64_t)((double)h->count * part), seen = 0;
-
-    for (unsigned i = 0; i < LOAD_HIST_SIZE; i++) {
-        seen += h->slot[i];
-        if (h->slot[i] && seen > want) {
-            unsigned power = i / LOAD_HIST_STEPS, step = i % LOAD_HIST_STEPS;
-
-            if (power == 0)
-                return step;
-            return ((uint64_t)(LOAD_HIST_STEPS + step + 1) << (power - 1)) - 1;
-        }
-    }
-    return 0;
-}
-
 static void print_result(const struct load_result *r)
 {
-    printf("{\"seconds\": %.6f, \"units\": %llu, \"cpu\": %.6f, \"softirq\": %.6f, "
-           "\"load_cpu\": %.6f, \"machine_cpu\": %.3f, \"failed\": %u, \"idle_lost\": %u, "
-           "\"p50_us\": %.3f, "
-           "\"p99_us\": %.3f}\n",
-           (double)r->elapsed_ns / 1e9, (unsigned long long)r->units, (double)r->cpu_ns / 1e9,
-           (double)r->softirq_ns / 1e9, (double)r->load_cpu_ns / 1e9, (double)r->machine_ns / 1e9,
-           r->failed, r->idle_lost, (double)hist_quantile(&r->hist, 0.50) / 1e3,
-           (double)hist_quantile(&r->hist, 0.99) / 1e3);
+    printf(
+        "{\"seconds\": %.6f, \"units\": %llu, \"cpu\": %.6f, \"softirq\": %.6f, "
+        "\"load_cpu\": %.6f, \"machine_cpu\": %.3f, \"failed\": %u, \"idle_lost\": %u, "
+        "\"sent\": %llu, \"lost\": %llu, \"disordered\": %llu, \"empty\": %llu, \"p50_us\": %.3f, "
+        "\"p99_us\": %.3f}\n",
+        (double)r->elapsed_ns / 1e9, (unsigned long long)r->units, (double)r->cpu_ns / 1e9,
+        (double)r->softirq_ns / 1e9, (double)r->load_cpu_ns / 1e9, (double)r->machine_ns / 1e9,
+        r->failed, r->idle_lost, (unsigned long long)r->sent, (unsigned long long)r->lost,
+        (unsigned long long)r->disordered, (unsigned long long)r->empty,
+        (double)load_quantile(&r->hist, 0.50) / 1e3, (double)load_quantile(&r->hist, 0.99) / 1e3);
+}
+
+/* Becomes the upstream, in the process that was forked for it. */
+static void serve(const struct load_options *o, int listener, struct load_shared *shared)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (o->work >= LOAD_UDP)
+        load_udp_upstream(o, listener, shared);
+    load_upstream(o, listener, shared);
+}
+
+static void drive(const struct load_options *o, struct load_shared *shared, pid_t upstream,
+                  struct load_result *result)
+{
+    if (o->work == LOAD_UDP)
+        load_udp_clients(o, shared, upstream, result);
+    else if (o->work == LOAD_BURST)
+        load_udp_bursts(o, shared, upstream, result);
+    else
+        load_clients(o, shared, upstream, result);
 }
 
 int main(int argc, char **argv)
@@ -215,6 +237,8 @@ int main(int argc, char **argv)
         .conns = 1,
         .request_size = 64,
         .reply_size = 256,
+        .each = 1,
+        .flight = 64,
         .warm_ns = 200000000,
         .window_ns = 1000000000,
     };
@@ -229,16 +253,18 @@ int main(int argc, char **argv)
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED || !result)
         load_die("out of memory");
-    listener = listen_on(&options.listen);
+    listener =
+        options.work >= LOAD_UDP ? load_udp_listen(&options.listen) : listen_on(&options.listen);
+    shared->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (shared->news == -1)
+        load_die("eventfd: %s", strerror(errno));
     upstream = fork();
     if (upstream == -1)
         load_die("fork: %s", strerror(errno));
-    if (upstream == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        load_upstream(&options, listener, shared);
-    }
+    if (upstream == 0)
+        serve(&options, listener, shared);
     close(listener);
-    load_clients(&options, shared, upstream, result);
+    drive(&options, shared, upstream, result);
     kill(upstream, SIGKILL);
     waitpid(upstream, NULL, 0);
     if (!options.hold)

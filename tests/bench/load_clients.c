@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The client side of the load, and the measuring. */
+/* The client side of the load over TCP. */
 #include "config.h"
 
 #include "load.h"
@@ -11,17 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH      256
 #define BULK_WRITE (128 * 1024)
 #define BULK_READ  (1024 * 1024)
-#define STALL_NS   UINT64_C(3000000000)  /* nothing for this long: the proxy is stuck */
-#define OPEN_NS    UINT64_C(12000000000) /* for opening all kept connections */
 
 /* Kept connections are opened so many at a time: below the smallest backlog among the peers. */
 #define OPEN_AT_ONCE 4
@@ -46,71 +42,6 @@ struct clients {
     char *buffer;
 };
 
-/* --- CPU time ------------------------------------------------------------------------------- */
-
-struct cpu_times {
-    uint64_t proxy, softirq, load, machine;
-};
-
-/* The first number of a file, which may follow the word usage_usec (then in microseconds). */
-static uint64_t read_ns(const char *path)
-{
-    char text[256];
-    unsigned long long value;
-    ssize_t n;
-    int fd;
-
-    if (!path)
-        return 0;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1)
-        load_die("%s: %s", path, strerror(errno));
-    n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        load_die("%s: nothing to read", path);
-    text[n] = '\0';
-    if (sscanf(text, "usage_usec %llu", &value) == 1)
-        return value * 1000;
-    if (sscanf(text, "%llu", &value) == 1)
-        return value;
-    load_die("%s: not understood", path);
-}
-
-static uint64_t cpu_of(pid_t pid)
-{
-    struct timespec ts;
-    clockid_t clock;
-
-    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts))
-        load_die("no CPU clock of the upstream process");
-    return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
-/* All that all CPUs did but idle: proc(5), /proc/stat. */
-static uint64_t machine_ns(void)
-{
-    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
-    FILE *f = fopen("/proc/stat", "re");
-
-    if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-                     &iowait, &irq, &softirq, &steal) != 8)
-        load_die("/proc/stat: not understood");
-    fclose(f);
-    return (user + nice + system + irq + softirq + steal) *
-           (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
-}
-
-static struct cpu_times cpu_now(const struct load_options *o, pid_t upstream)
-{
-    return (struct cpu_times){
-        .proxy = read_ns(o->cpu_file),
-        .softirq = read_ns(o->sched_file),
-        .load = cpu_of(0) + cpu_of(upstream),
-        .machine = machine_ns(),
-    };
-}
-
 /* --- opening connections -------------------------------------------------------------------- */
 
 static void watch(struct clients *c, struct client *client, int op, uint32_t events)
@@ -134,7 +65,7 @@ static int new_socket(int flags)
 static void begin_kept(struct clients *c, struct client *client, unsigned number)
 {
     const struct load_options *o = c->options;
-    struct timeval limit = {.tv_sec = STALL_NS / 1000000000U};
+    struct timeval limit = {.tv_sec = LOAD_STALL_NS / 1000000000U};
     int fd = new_socket(0), one = 1;
 
     client->fd = fd;
@@ -174,7 +105,7 @@ static void open_kept(struct clients *c, unsigned first, unsigned end, bool idle
     for (unsigned i = first; i < end; i += OPEN_AT_ONCE) {
         unsigned stop = end - i < OPEN_AT_ONCE ? end : i + OPEN_AT_ONCE;
 
-        if (load_now() - start > OPEN_NS)
+        if (load_now() - start > LOAD_OPEN_NS)
             load_die("only %u of %u connections were open after 12 s", i - first, end - first);
         for (unsigned j = i; j < stop; j++) {
             c->all[j].idle = idle;
@@ -214,17 +145,11 @@ static void start_conn(struct clients *c, struct client *client)
 
 static void record(struct clients *c, uint64_t ns)
 {
-    struct load_hist *h = &c->result->hist;
-    unsigned power = 0;
-
     c->last_ns = load_now();
     if (!c->measuring)
         return;
     c->units++;
-    h->count++;
-    while (ns >> power >= 2 * LOAD_HIST_STEPS)
-        power++;
-    h->slot[power * LOAD_HIST_STEPS + (ns >> power)]++; /* the top seven bits choose */
+    load_record(&c->result->hist, ns);
 }
 
 /* True when the whole reply is here. */
@@ -316,7 +241,7 @@ static void run_until(struct clients *c, uint64_t end_ns)
 
         for (int i = 0; i < count; i++)
             dispatch(c, events[i].data.ptr);
-        if (count == 0 && load_now() - c->last_ns > STALL_NS)
+        if (count == 0 && load_now() - c->last_ns > LOAD_STALL_NS)
             load_die("nothing came through for 3 s");
     }
 }
@@ -335,23 +260,19 @@ static void measure(struct clients *c, pid_t upstream)
 {
     const struct load_options *o = c->options;
     struct load_result *r = c->result;
-    struct cpu_times before, after;
+    struct load_cpu before;
     uint64_t start, sunk;
 
     c->last_ns = load_now();
     run_until(c, load_now() + o->warm_ns);
-    before = cpu_now(o, upstream);
+    before = load_cpu_now(o, upstream);
     sunk = atomic_load(&c->shared->sunk);
     c->measuring = true;
     start = load_now();
     run_until(c, start + o->window_ns);
     r->elapsed_ns = load_now() - start;
     r->units = o->work == LOAD_UP ? atomic_load(&c->shared->sunk) - sunk : c->units;
-    after = cpu_now(o, upstream);
-    r->cpu_ns = after.proxy - before.proxy;
-    r->softirq_ns = after.softirq - before.softirq;
-    r->load_cpu_ns = after.load - before.load;
-    r->machine_ns = after.machine - before.machine;
+    load_cpu_since(&before, o, upstream, r);
     if (r->units == 0)
         load_die("nothing came through in the window");
 }

@@ -2,7 +2,8 @@
 """Who is measured, and how each is started.
 
 Every proxy listens on 127.0.0.1:LISTEN and forwards to 127.0.0.1:UPSTREAM, in the foreground,
-without logging, with room for the largest row; all else is as each comes.
+without logging, with room for the largest row; all else is as each comes. UDP sessions live as long
+as penstock's do unless set.
 """
 
 import os
@@ -11,6 +12,7 @@ import subprocess
 
 LISTEN = 5000
 UPSTREAM = 5001
+UDP_SECONDS = 120  # that a session without datagrams lives: udp_timeout of penstock
 SESSIONS = 9000  # that each is told to admit; two descriptors each fit in a limit of 20000
 
 HAPROXY = """\
@@ -47,19 +49,24 @@ events {{
 stream {{
     access_log off;
     server {{
-        listen 127.0.0.1:{listen} backlog=4096;
+        listen 127.0.0.1:{listen} {how};
         proxy_pass 127.0.0.1:{upstream};
-        proxy_timeout 1h;
-        proxy_half_close on;
+        {session};
     }}
 }}
 """
+
+# proxy_responses is left unset: then replies are not counted, and a session ends by its timeout
+NGINX_HOW = {
+    "tcp": {"how": "backlog=4096", "session": "proxy_timeout 1h; proxy_half_close on"},
+    "udp": {"how": "udp", "session": "proxy_timeout %ds" % UDP_SECONDS},
+}
 
 PENSTOCK = """\
 daemon = {{ engine = "{engine}"; log_level = "warning"; }};
 rules =
 {{
-  bench = {{ listen = "127.0.0.1:{listen}"; upstream = "127.0.0.1:{upstream}";
+  bench = {{ listen = "{protocol}:127.0.0.1:{listen}"; upstream = "127.0.0.1:{upstream}";
             max_connections = {sessions}; relay = "{relay}"; }};
 }};
 """
@@ -107,13 +114,14 @@ class Proxy:
     """One thing to measure: `kind` is direct, penstock or peer."""
 
     kind = "peer"
+    protocols = ("tcp",)
     package = None
     program = None
 
     def __init__(self, name):
         self.name = name
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         """The command line that starts it; may write its config into the directory."""
         raise NotImplementedError
 
@@ -125,8 +133,9 @@ class Proxy:
 
 class Direct(Proxy):
     kind = "direct"
+    protocols = ("tcp", "udp")
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         return None
 
     def version(self):
@@ -139,7 +148,8 @@ class Penstock(Proxy):
     def __init__(self, engine, relay):
         super().__init__("penstock %s/%s" % (engine, relay))
         self.engine = engine
-        self.relay = relay
+        self.relay = relay  # of no meaning to UDP, so that it is measured with one of them
+        self.protocols = ("tcp", "udp") if relay == "auto" else ("tcp",)
 
     @staticmethod
     def binary():
@@ -148,8 +158,9 @@ class Penstock(Proxy):
             raise Unavailable("%s is not there (set PENSTOCKD)" % binary)
         return os.path.abspath(binary)
 
-    def command(self, directory):
-        config = write(directory, "penstock.conf", PENSTOCK, engine=self.engine, relay=self.relay)
+    def command(self, directory, protocol):
+        config = write(directory, "penstock.conf", PENSTOCK, engine=self.engine, relay=self.relay,
+                       protocol=protocol)
         return [self.binary(), "--config", config]
 
     def version(self):
@@ -164,16 +175,17 @@ class Haproxy(Proxy):
         super().__init__(name)
         self.extra = extra
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         config = write(directory, "haproxy.cfg", HAPROXY, extra=self.extra)
         return [find("haproxy"), "-db", "-q", "-f", config]
 
 
 class Nginx(Proxy):
     program = "nginx"
+    protocols = ("tcp", "udp")
     module = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         nginx = find("nginx")
         if os.path.exists(self.module):
             load_module = "load_module %s;" % self.module
@@ -182,32 +194,44 @@ class Nginx(Proxy):
         else:
             raise Unavailable("nginx has no stream module here (libnginx-mod-stream)")
         config = write(directory, "nginx.conf", NGINX, load_module=load_module,
-                       files=2 * SESSIONS + 500)
+                       files=2 * SESSIONS + 500, **NGINX_HOW[protocol])
         return [nginx, "-p", directory, "-c", config, "-e", "stderr"]
 
 
 class Rinetd(Proxy):
     program = "rinetd"
+    protocols = ("tcp", "udp")
+    rules = {
+        "tcp": "127.0.0.1 {listen} 127.0.0.1 {upstream}\n",
+        "udp": "127.0.0.1 {listen}/udp 127.0.0.1 {upstream}/udp [timeout=%d]\n" % UDP_SECONDS,
+    }
 
-    def command(self, directory):
-        config = write(directory, "rinetd.conf", "127.0.0.1 {listen} 127.0.0.1 {upstream}\n")
+    def command(self, directory, protocol):
+        config = write(directory, "rinetd.conf", self.rules[protocol])
         return [find("rinetd"), "-f", "-c", config]
 
 
 class Socat(Proxy):
-    program = "socat"
+    """A process a session."""
 
-    def command(self, directory):
-        return [find("socat"),
-                "TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=4096" % LISTEN,
-                "TCP:127.0.0.1:%d,nodelay" % UPSTREAM]
+    program = "socat"
+    protocols = ("tcp", "udp")
+    addresses = {
+        "tcp": ["TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=4096" % LISTEN,
+                "TCP:127.0.0.1:%d,nodelay" % UPSTREAM],
+        "udp": ["-T", str(UDP_SECONDS), "UDP4-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr" % LISTEN,
+                "UDP4:127.0.0.1:%d" % UPSTREAM],
+    }
+
+    def command(self, directory, protocol):
+        return [find("socat")] + self.addresses[protocol]
 
 
 class SocketProxyd(Proxy):
     program = "systemd-socket-proxyd"
     package = "systemd"
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         return [find("systemd-socket-activate"), "-l", "127.0.0.1:%d" % LISTEN,
                 find(self.program), "--connections-max=%d" % SESSIONS, "127.0.0.1:%d" % UPSTREAM]
 
@@ -219,7 +243,7 @@ class Sslh(Proxy):
         super().__init__(program)
         self.program = program
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         return [find(self.program), "-f", "-n", "-u", "root",
                 "-P", os.path.join(directory, "sslh.pid"), "-p", "127.0.0.1:%d" % LISTEN,
                 "--anyprot", "127.0.0.1:%d" % UPSTREAM]
@@ -228,7 +252,7 @@ class Sslh(Proxy):
 class Pen(Proxy):
     program = "pen"
 
-    def command(self, directory):
+    def command(self, directory, protocol):
         return [find("pen"), "-f", "-r", "-O", "epoll", "-x", str(SESSIONS), "-c", str(SESSIONS),
                 "127.0.0.1:%d" % LISTEN, "127.0.0.1:%d:%d" % (UPSTREAM, SESSIONS)]
 

@@ -10,6 +10,9 @@ best peer's (the best that is not penstock; each column has its own). CPU is all
 processes spent in the window, ended ones included, and the softirq thread of its CPU, per unit of
 work; direct has no proxy. proxy and load are the parts of one CPU that each used: where load is
 near 100%, the rate is the load's limit; where both are far below, the machine was disturbed.
+Datagrams are counted where they arrive, requests and replies alike, and every one is looked at: a
+proxy that cuts, merges, changes or misdirects a datagram has an error here and no figures. p99 is
+of a datagram and its reply, with up to 64 under way.
 """
 
 
@@ -75,6 +78,19 @@ class Entry:
         lost = sum(s["idle_lost"] for s in samples)
         if lost:
             self.fault("%d idle connections were ended" % lost)
+        self.of_datagrams(samples)
+
+    def of_datagrams(self, samples):
+        """Losing some is allowed, but told."""
+        sent, lost, disordered, empty = (sum(s[k] for s in samples)
+                                         for k in ("sent", "lost", "disordered", "empty"))
+        if lost:
+            self.notes.append("%s%% lost" % plain(100 * lost / sent))
+        if empty:
+            self.notes.append("%s empty datagrams of its own for each client's"
+                              % plain(empty / sent))
+        if disordered:
+            self.notes.append("%s%% out of order" % plain(100 * disordered / sent))
 
     def median(self, name):
         return self.figures[name].median if name in self.figures else None
@@ -146,10 +162,12 @@ class Table:
 
 
 def plain(value):
-    """Three significant digits and never an exponent."""
+    """Three significant digits, at most three behind the point, and never an exponent."""
     if value >= 100 or value == 0:
         return "%.0f" % value
-    return "%.1f" % value if value >= 10 else "%.2f" % value
+    if value >= 10:
+        return "%.1f" % value
+    return "%.2f" % value if value >= 1 else "%.3f" % value
 
 
 def word(name, ratio, noise):
