@@ -5,7 +5,7 @@
 #define PENSTOCK_OS_INTERFACES_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
 #include "os/addr.h"
 
@@ -21,8 +21,19 @@ int interfaces_refresh(struct interfaces *is);
 /* The index of the one of that name, which is up; 0: there is none. */
 unsigned interfaces_index(const struct interfaces *is, const char *name);
 
+/* The name of the one of that index; NULL: there is none. Good until the next look. */
+const char *interfaces_name(const struct interfaces *is, unsigned index);
+
 /* Has this machine that address (whatever the port)? */
 bool interfaces_has(const struct interfaces *is, const struct addr *a);
+
+/* A number that is another one when the interface of that index has got other addresses of that
+ * family than before. */
+uint64_t interfaces_stamp(const struct interfaces *is, unsigned index, sa_family_t family);
+
+/* The index of the one through which the routes lead to `to` now; 0: through none. Asks the kernel.
+ */
+unsigned interfaces_towards(const struct interfaces *is, const struct addr *to);
 
 /* A descriptor that is readable when something about links or addresses has changed, or a negative
  * errno. */
