@@ -74,15 +74,17 @@ static bool can_take_over(void)
     const char *wanted = getenv(REEXEC_VERSION_VARIABLE);
     char ours[16];
 
-    snprintf(ours, sizeof(ours), "%d", SNAPSHOT_VERSION);
     if (!wanted)
         return true;
-    if (strcmp(wanted, ours) == 0) {
-        printf(REEXEC_ANSWER "\n", SNAPSHOT_VERSION);
-        return true;
+    for (int version = SNAPSHOT_OLDEST; version <= SNAPSHOT_VERSION; version++) {
+        snprintf(ours, sizeof(ours), "%d", version);
+        if (strcmp(wanted, ours) == 0) {
+            printf(REEXEC_ANSWER "\n", version);
+            return true;
+        }
     }
-    fprintf(stderr, "snapshots of version %s are wanted, penstockd %s reads version %s\n", wanted,
-            PACKAGE_VERSION, ours);
+    fprintf(stderr, "snapshots of version %s are wanted, penstockd %s reads versions %d to %d\n",
+            wanted, PACKAGE_VERSION, SNAPSHOT_OLDEST, SNAPSHOT_VERSION);
     return false;
 }
 

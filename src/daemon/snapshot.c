@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Records to bytes and back. Each record is described once, by a function that writes it or reads
- * it, so that the two can't disagree. A new field is one line there, and a new SNAPSHOT_VERSION.
+ * it, so that the two can't disagree. A new field is one line there behind the question for the
+ * version that it came with, and a new SNAPSHOT_VERSION.
  */
 #include "config.h"
 
@@ -20,19 +21,22 @@ static const uint8_t magic[8] = {'P', 'E', 'N', 'S', 'T', 'O', 'C', 'K'};
 #define AT_CHECKSUM 20
 #define HEADER_SIZE 24
 
-/* What each record takes at the least, in bytes: with empty texts and no parts. */
+/* What each record takes at the least, in bytes: with empty texts and no parts, in the oldest
+ * version. */
 #define CONF_LEAST     8
 #define ENDED_LEAST    12
 #define RULE_LEAST     29
 #define LISTENER_LEAST 37
 #define ADDR_LEAST     1
 #define SESSION_LEAST  110 /* of the stages the shorter one */
+#define DGRAM_LEAST    8
 
 /* How struct addr says its family, whatever the system's numbers are. */
 enum addr_code { ADDR_CODE_NONE, ADDR_CODE_UNIX, ADDR_CODE_V4, ADDR_CODE_V6 };
 
 /* Where to: `out` when writing, else from `in`, with memory of the arena. */
 struct coder {
+    uint32_t version;
     struct packer *out;
     struct unpacker in;
     struct arena *arena;
@@ -224,6 +228,11 @@ static void code_rule(struct coder *c, struct snap_rule *rule)
     code_bool(c, &rule->running);
     code_u64(c, &rule->bytes_in);
     code_u64(c, &rule->bytes_out);
+    if (c->version >= 2) {
+        code_u64(c, &rule->datagrams_in);
+        code_u64(c, &rule->datagrams_out);
+        code_u64(c, &rule->dropped);
+    }
     rule->ended = code_array(c, rule->ended, &rule->ended_count, ENDED_LEAST, sizeof(*rule->ended));
     for (uint32_t i = 0; i < rule->ended_count; i++)
         code_ended(c, &rule->ended[i]);
@@ -267,6 +276,30 @@ static void code_relay(struct coder *c, struct snap_session *s)
     code_flow(c, &s->flow[UPSTREAM]);
 }
 
+static void code_dgram(struct coder *c, struct snap_dgram *d)
+{
+    code_block(c, &d->bytes, &d->size);
+    code_u32(c, &d->segment);
+}
+
+static void code_udp(struct coder *c, struct snap_session *s)
+{
+    struct snap_udp *udp = &s->udp;
+
+    code_addr(c, &udp->local);
+    code_u32(c, &udp->interface);
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        code_u64(c, &s->flow[side].bytes);
+        code_u64(c, &udp->datagrams[side]);
+        code_u64(c, &udp->dropped[side]);
+    }
+    code_bool(c, &udp->answered);
+    code_bool(c, &udp->refused);
+    udp->kept = code_array(c, udp->kept, &udp->kept_count, DGRAM_LEAST, sizeof(*udp->kept));
+    for (uint32_t i = 0; i < udp->kept_count; i++)
+        code_dgram(c, &udp->kept[i]);
+}
+
 static void code_session(struct coder *c, struct snap_session *s)
 {
     code_u64(c, &s->id);
@@ -291,9 +324,13 @@ static void code_session(struct coder *c, struct snap_session *s)
         s->half_end = "";
         s->dial.last_end = "";
     }
-    if (s->stage == SNAP_RELAY)
+    if (c->version >= 2)
+        code_bool(c, &s->is_datagrams);
+    if (s->is_datagrams)
+        code_udp(c, s);
+    else if (s->stage == SNAP_RELAY)
         code_relay(c, s);
-    else if (s->stage == SNAP_DIAL)
+    if (s->stage == SNAP_DIAL)
         code_dial(c, &s->dial);
 }
 
@@ -327,7 +364,7 @@ static void code_all(struct coder *c, struct snapshot *s)
 int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size)
 {
     struct packer out = {.most = SNAPSHOT_SIZE_MOST}; /* more could not be read */
-    struct coder c = {.out = &out};
+    struct coder c = {.version = SNAPSHOT_VERSION, .out = &out};
     struct snapshot records = *s; /* a coder that writes changes nothing but what it is handed */
 
     pack_raw(&out, magic, sizeof(magic));
@@ -348,19 +385,20 @@ int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size)
 }
 
 /* Leaves `in` behind the header. Returns what is wrong, or NULL. */
-static const char *read_header(struct unpacker *in, size_t size)
+static const char *read_header(struct unpacker *in, size_t size, uint32_t *version)
 {
     uint8_t start[sizeof(magic)];
-    uint32_t version, checksum;
+    uint32_t checksum;
     uint64_t length;
 
     unpack_raw(in, start, sizeof(start));
-    version = unpack_u32(in);
+    *version = unpack_u32(in);
     if (in->error != 0 || memcmp(start, magic, sizeof(magic)) != 0)
         return "it is no snapshot of penstock";
-    if (version != SNAPSHOT_VERSION) /* what follows may be anything */
-        return version > SNAPSHOT_VERSION ? "its format is newer than this program reads"
-                                          : "its format is older than this program reads";
+    if (*version > SNAPSHOT_VERSION) /* what follows may be anything */
+        return "its format is newer than this program reads";
+    if (*version < SNAPSHOT_OLDEST)
+        return "its format is older than this program reads";
     length = unpack_u64(in);
     checksum = unpack_u32(in);
     if (in->error != 0 || length != size)
@@ -373,7 +411,7 @@ static const char *read_header(struct unpacker *in, size_t size)
 const char *snapshot_read(struct snapshot *s, const void *bytes, size_t size, struct arena *arena)
 {
     struct coder c = {.in = {.at = bytes, .left = size}, .arena = arena};
-    const char *wrong = read_header(&c.in, size);
+    const char *wrong = read_header(&c.in, size, &c.version);
 
     *s = (struct snapshot){.program = ""};
     if (wrong != NULL)

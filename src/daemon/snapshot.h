@@ -6,8 +6,10 @@
  *
  * The block: the magic "PENSTOCK", the format's version (32 bits), its own length (64 bits) and a
  * checksum of the rest (CRC-32), then the records: their fields in the order of snapshot.c. Numbers
- * are little-endian, texts and bytes have their length before them. Another version is refused as a
- * whole.
+ * are little-endian, texts and bytes have their length before them. Versions of before are read as
+ * well, from SNAPSHOT_OLDEST on: what they lack is 0. Any other is refused as a whole.
+ *
+ * Version 1 is without datagrams.
  */
 #ifndef PENSTOCK_DAEMON_SNAPSHOT_H
 #define PENSTOCK_DAEMON_SNAPSHOT_H
@@ -20,7 +22,8 @@
 #include "flow/half.h"
 #include "os/addr.h"
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_OLDEST  1
 
 /* A block over this size is none. */
 #define SNAPSHOT_SIZE_MOST ((size_t)UINT32_MAX)
@@ -59,6 +62,7 @@ struct snap_rule {
     uint32_t conf; /* index: the config whose rule of this name is the current one */
     bool running;  /* in the config at work; else it lives for its last sessions only */
     uint64_t bytes_in, bytes_out;
+    uint64_t datagrams_in, datagrams_out, dropped;
     struct snap_ended *ended;
     uint32_t ended_count;
 };
@@ -91,6 +95,26 @@ struct snap_dial {
     int32_t error;        /* its errno */
 };
 
+/* What the client has sent, and the upstream has not got: a datagram, or a run of some. */
+struct snap_dgram {
+    const uint8_t *bytes;
+    uint32_t size;    /* at most SNAP_DGRAM_MOST */
+    uint32_t segment; /* of dgram.h; at most `size` */
+};
+
+#define SNAP_DGRAM_MOST 65535
+
+/* Only of a session of datagrams, else as if zeroed (flow/udp.h). */
+struct snap_udp {
+    struct addr local;     /* that the client sends to, without a port; or AF_UNSPEC */
+    uint32_t interface;    /* on which it was heard, an index */
+    uint64_t datagrams[2]; /* by the side they come from, as are the bytes of snap_flow */
+    uint64_t dropped[2];
+    bool answered, refused;
+    struct snap_dgram *kept; /* only in SNAP_DIAL */
+    uint32_t kept_count;
+};
+
 struct snap_session {
     uint64_t id;
     uint32_t rule;      /* index */
@@ -98,6 +122,7 @@ struct snap_session {
     uint32_t conf;      /* index: the config that it began with */
     const char *listen; /* text of its struct conf_listen in there */
     uint8_t stage;      /* enum snap_stage */
+    bool is_datagrams;  /* it has no client's socket, and `udp` */
     struct snap_fd fd[2];
     struct addr client, upstream; /* a UNIX path is of the block's arena */
     uint64_t age_ms;              /* since it began */
@@ -109,8 +134,9 @@ struct snap_session {
     bool keepalive;
     struct half half;         /* this and the next two only in SNAP_RELAY; never a final phase */
     const char *half_end;     /* word, or "" */
-    struct snap_flow flow[2]; /* by the side the bytes come from */
+    struct snap_flow flow[2]; /* by the side the bytes come from; of datagrams only the count */
     struct snap_dial dial;
+    struct snap_udp udp;
 };
 
 struct snapshot {
@@ -127,7 +153,8 @@ struct snapshot {
 
 /*
  * Write it; no text may be NULL. Returns 0 and sets *bytes, which the caller frees, and *size; or
- * -ENOMEM, -EOVERFLOW (a text of over 4 GiB), or -EFBIG (over SNAPSHOT_SIZE_MOST). The same records give the same bytes.
+ * -ENOMEM, -EOVERFLOW (a text of over 4 GiB), or -EFBIG (over SNAPSHOT_SIZE_MOST). The same records
+ * give the same bytes.
  */
 int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
 
@@ -139,9 +166,10 @@ int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
  *   NULL, times are at most SNAP_MS_MAX, addresses are of a known family and fit a sockaddr;
  * - rules have names, no two the same; words of ends may be such as this program doesn't know;
  * - ids of sessions are below next_id, no two the same;
- * - a listener has a socket, a session its client's, in SNAP_RELAY its upstream's too; no socket is
- *   named twice;
- * - half states are such as can be gone on with, and bytes are kept only where they can still go.
+ * - a listener has a socket, a session its client's unless it is of datagrams, in SNAP_RELAY its
+ *   upstream's too; no socket is named twice;
+ * - half states are such as can be gone on with, and bytes are kept only where they can still go;
+ * - a client of datagrams has an address that they can be sent to, from the local one.
  */
 const char *snapshot_read(struct snapshot *s, const void *bytes, size_t size, struct arena *arena);
 

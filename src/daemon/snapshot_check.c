@@ -125,6 +125,47 @@ static const char *check_relay(const struct snap_session *s)
     return NULL;
 }
 
+static const char *check_stage(const struct snap_session *s)
+{
+    switch (s->stage) {
+    case SNAP_DIAL:
+        return check_dial(s);
+    case SNAP_RELAY:
+        return check_relay(s);
+    default:
+        return "a session's stage is unknown";
+    }
+}
+
+static bool is_inet(const struct addr *a)
+{
+    return a->family == AF_INET || a->family == AF_INET6;
+}
+
+static const char *check_kept(const struct snap_session *s)
+{
+    if (s->udp.kept_count > 0 && s->stage != SNAP_DIAL)
+        return "a session keeps datagrams that can go";
+    for (uint32_t i = 0; i < s->udp.kept_count; i++) {
+        const struct snap_dgram *d = &s->udp.kept[i];
+
+        if (d->size > SNAP_DGRAM_MOST || d->segment > d->size)
+            return "a session keeps what is no datagram";
+    }
+    return NULL;
+}
+
+static const char *check_udp(const struct snap_session *s)
+{
+    if (!is_none(&s->fd[CLIENT]))
+        return "a session of datagrams has its client's socket";
+    if (!is_inet(&s->client))
+        return "a client of datagrams has no address";
+    if (s->udp.local.family != AF_UNSPEC && !is_inet(&s->udp.local))
+        return "a client of datagrams has sent to no address";
+    return check_kept(s);
+}
+
 static const char *check_session(const struct snapshot *snap, const struct snap_session *s)
 {
     const char *wrong = check_addr(&s->client);
@@ -141,20 +182,15 @@ static const char *check_session(const struct snapshot *snap, const struct snap_
         return "a session's config is not there";
     if (s->id >= snap->next_id)
         return "a session's id is yet to be given";
-    if (!is_open(&s->fd[CLIENT]))
+    if (!s->is_datagrams && !is_open(&s->fd[CLIENT]))
         return "a session's client has no socket";
     if (!is_duration(s->age_ms) || !is_duration(s->quiet_ms))
         return "a session is older than time";
     if (!is_duration(s->drain_ms) && s->drain_ms != UINT64_MAX)
         return "a session is drained too late";
-    switch (s->stage) {
-    case SNAP_DIAL:
-        return check_dial(s);
-    case SNAP_RELAY:
-        return check_relay(s);
-    default:
-        return "a session's stage is unknown";
-    }
+    if (s->is_datagrams)
+        wrong = check_udp(s);
+    return wrong != NULL ? wrong : check_stage(s);
 }
 
 static int compare(const void *a, const void *b)
@@ -194,9 +230,10 @@ static const char *check_twins(const struct snapshot *s)
     for (uint32_t i = 0; i < s->session_count; i++) {
         const struct snap_fd *fd = s->sessions[i].fd;
 
-        values[count++] = fd[CLIENT].cookie;
-        if (fd[UPSTREAM].cookie != 0)
-            values[count++] = fd[UPSTREAM].cookie;
+        for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+            if (fd[side].cookie != 0)
+                values[count++] = fd[side].cookie;
+        }
     }
     if (wrong == NULL && has_twins(values, count))
         wrong = "one socket is named twice";

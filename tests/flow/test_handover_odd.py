@@ -45,12 +45,13 @@ def only_announced(t):
 @test("--check tells whether it can read the snapshots of a former program", ONCE)
 def check_version(t):
     path = t.write("c.conf", 'rules = { r = { listen = "127.0.0.1:1"; upstream = "127.0.0.1:2"; }; };')
-    for version, status in (("1", 0), ("2", 69), ("0", 69), ("x", 69)):
+    for version, status in (("1", 0), ("2", 0), ("3", 69), ("0", 69), ("x", 69)):
         env = dict(os.environ, PENSTOCK_HANDOVER_VERSION=version)
         run = subprocess.run([t.binary, "--check", "--config", path], env=env, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         check_equal(run.returncode, status, "status for version " + version)
-        check(status == 0 or "version %s " % version in run.stderr, "it says %r" % run.stderr)
+        check(("takes over from version %s\n" % version in run.stdout) == (status == 0) and
+              (status == 0 or "version %s " % version in run.stderr), "it says %r" % run.stderr)
 
 
 @test("handover: arguments that would keep the new program from starting are noticed before", ONCE,
@@ -252,7 +253,7 @@ def no_such_engine(t):
         raise Skip("needs a build without epoll")
     up, port = Upstream(t), t.port()
     snapshot = os.memfd_create("snapshot")
-    with open(os.path.join(SAMPLES, "v1-empty.bin"), "rb") as f:
+    with open(os.path.join(SAMPLES, "v2-empty.bin"), "rb") as f:
         os.write(snapshot, f.read())
     d = t.prepare({"daemon": {"engine": "epoll"},
                    "rules": {"r": {"listen": local(port), "upstream": up.address}}},

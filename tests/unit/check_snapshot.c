@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * With SNAPSHOT_SAMPLES=DIR in the environment it writes the samples of tests/flow/snapshots anew
- * into DIR, for a new version of the format, and tests nothing. They are good seeds for the fuzzer.
+ * into DIR, for a new version of the format, and tests nothing; those of versions of before can't
+ * be written any more. They are good seeds for the fuzzer.
  */
 #include "config.h"
 
@@ -69,14 +70,19 @@ START_TEST(the_smallest_sessions_come_back)
 {
     static struct snap_session sessions[MANY];
 
-    for (int kind = 0; kind < 2; kind++) {
+    static const int kinds[] = {0, 2, 8}; /* in SNAP_DIAL, in SNAP_RELAY, of datagrams */
+
+    for (int kind = 0; kind < 3; kind++) {
         for (uint32_t i = 0; i < MANY; i++) {
-            sessions[i] = sample.sessions[kind == 0 ? 0 : 2]; /* in SNAP_DIAL, in SNAP_RELAY */
+            sessions[i] = sample.sessions[kinds[kind]];
             sessions[i].id = i;
             sessions[i].listen = "";
-            sessions[i].fd[CLIENT].cookie = 10000 + i;
+            sessions[i].fd[CLIENT].cookie = kind == 2 ? 0 : 10000 + i;
             sessions[i].fd[UPSTREAM].cookie = kind == 0 ? 0 : 20000 + i;
-            sessions[i].client = sessions[i].upstream = (struct addr){0};
+            sessions[i].upstream = (struct addr){0};
+            if (kind < 2)
+                sessions[i].client = (struct addr){0};
+            sessions[i].udp.local = (struct addr){0};
             sessions[i].flow[CLIENT] = sessions[i].flow[UPSTREAM] = (struct snap_flow){0};
         }
         sample.snapshot.next_id = MANY;
@@ -89,12 +95,18 @@ END_TEST
 
 START_TEST(the_smallest_parts_come_back)
 {
+    static struct snap_dgram kept[MANY];
     static struct addr addrs[MANY];
     static struct snap_ended ended[MANY];
 
     sample.snapshot.session_count = 1;
     sample.sessions[0].dial.addrs = addrs;
     sample.sessions[0].dial.addr_count = MANY;
+    check_round_trip(&sample.snapshot);
+
+    sample.sessions[0] = sample.sessions[7];
+    sample.sessions[0].udp.kept = kept;
+    sample.sessions[0].udp.kept_count = MANY;
     check_round_trip(&sample.snapshot);
 
     for (uint32_t i = 0; i < MANY; i++)
@@ -270,7 +282,7 @@ START_TEST(other_versions_and_other_things_are_refused)
     bytes[8] = SNAPSHOT_VERSION + 1;
     ck_assert_pstr_eq(wrong_with(bytes, size), "its format is newer than this program reads");
     ck_assert_pstr_eq(wrong_with(bytes, 12), "its format is newer than this program reads");
-    bytes[8] = SNAPSHOT_VERSION - 1;
+    bytes[8] = SNAPSHOT_OLDEST - 1;
     ck_assert_pstr_eq(wrong_with(bytes, size), "its format is older than this program reads");
     bytes[8] = SNAPSHOT_VERSION;
     ck_assert_pstr_eq(wrong_with(bytes, size), NULL);
@@ -303,15 +315,23 @@ static uint8_t *sample_file(const char *name, size_t *size)
 
 /* What this program writes, and what it reads from what an earlier one wrote, are these bytes: a
  * change of the format is a new version, with samples of its own. */
-static void check_sample(const char *name)
+static void check_read(const char *name)
 {
     struct snapshot read;
+    size_t size;
+    const uint8_t *bytes = sample_file(name, &size);
+
+    ck_assert_pstr_eq(snapshot_read(&read, bytes, size, arena), NULL);
+    same_snapshot(&sample.snapshot, &read);
+    ck_assert_ptr_null(promises_of_snapshot(&read));
+}
+
+static void check_written(const char *name)
+{
     size_t size, expected_size;
     const uint8_t *bytes = sample_file(name, &size);
     uint8_t *expected = written(&sample.snapshot, &expected_size);
 
-    ck_assert_pstr_eq(snapshot_read(&read, bytes, size, arena), NULL);
-    same_snapshot(&sample.snapshot, &read);
     ck_assert_uint_eq(size, expected_size);
     ck_assert_mem_eq(bytes, expected, size);
     free(expected);
@@ -319,16 +339,39 @@ static void check_sample(const char *name)
 
 START_TEST(the_kept_samples_are_read_as_ever)
 {
-    check_sample("v1-sessions.bin");
+    check_read("v2-sessions.bin");
+    check_written("v2-sessions.bin");
+    sample_sessions_1(&sample);
+    check_read("v1-sessions.bin");
     sample_empty(&sample);
-    check_sample("v1-empty.bin");
+    check_read("v2-empty.bin");
+    check_written("v2-empty.bin");
+    check_read("v1-empty.bin");
+}
+END_TEST
+
+/* As every_truncation_is_refused, for records that lack what later ones have. */
+START_TEST(truncations_of_an_older_version_are_refused)
+{
+    size_t size;
+    const uint8_t *bytes = sample_file("v1-sessions.bin", &size);
+
+    ck_assert_pstr_eq(wrong_with(bytes, size), NULL);
+    for (size_t length = HEADER; length < size; length++) {
+        uint8_t *part = malloc(length);
+
+        memcpy(part, bytes, length);
+        snapshot_mend(part, length);
+        ck_assert_pstr_eq(wrong_with(part, length), "a record is malformed");
+        free(part);
+    }
 }
 END_TEST
 
 START_TEST(the_kept_samples_of_others_are_refused)
 {
     size_t size;
-    const uint8_t *bytes = sample_file("v2-future.bin", &size);
+    const uint8_t *bytes = sample_file("v3-future.bin", &size);
 
     ck_assert_pstr_eq(wrong_with(bytes, size), "its format is newer than this program reads");
     bytes = sample_file("v0-old.bin", &size);
@@ -359,21 +402,21 @@ static int write_samples(const char *dir)
     sample_empty(&sample);
     if (snapshot_write(&sample.snapshot, &bytes, &size) != 0)
         return EXIT_FAILURE;
-    write_sample(dir, "v1-empty.bin", bytes, size);
+    write_sample(dir, "v2-empty.bin", bytes, size);
     free(bytes);
 
     sample_sessions(&sample);
     if (snapshot_write(&sample.snapshot, &bytes, &size) != 0)
         return EXIT_FAILURE;
-    write_sample(dir, "v1-sessions.bin", bytes, size);
+    write_sample(dir, "v2-sessions.bin", bytes, size);
     bytes[size / 2] ^= 0x10;
     write_sample(dir, "damaged.bin", bytes, size);
     bytes[size / 2] ^= 0x10;
     memset(bytes + HEADER, 0x5a, 16); /* what it might mean is its own affair */
     bytes[8] = SNAPSHOT_VERSION + 1;
     snapshot_mend(bytes, size);
-    write_sample(dir, "v2-future.bin", bytes, size);
-    bytes[8] = SNAPSHOT_VERSION - 1;
+    write_sample(dir, "v3-future.bin", bytes, size);
+    bytes[8] = SNAPSHOT_OLDEST - 1;
     write_sample(dir, "v0-old.bin", bytes, size);
     free(bytes);
     return EXIT_SUCCESS;
@@ -405,6 +448,7 @@ int main(void)
     tcase_add_test(tcase, bytes_after_the_last_record_are_refused);
     tcase_add_test(tcase, other_versions_and_other_things_are_refused);
     tcase_add_test(tcase, the_kept_samples_are_read_as_ever);
+    tcase_add_test(tcase, truncations_of_an_older_version_are_refused);
     tcase_add_test(tcase, the_kept_samples_of_others_are_refused);
     return suite_run(suite);
 }

@@ -39,13 +39,13 @@ static void setup(void)
 
 START_TEST(indexes_are_in_range)
 {
-    REFUSED("the config at work is not there", sample.snapshot.current = 2);
+    REFUSED("the config at work is not there", sample.snapshot.current = 3);
     REFUSED("the config at work is not there", sample.snapshot.conf_count = 0);
-    REFUSED("a rule's config is not there", sample.rules[2].conf = 2);
-    REFUSED("a listener's rule is not there", sample.listeners[2].rule = 3);
-    REFUSED(NO_RULE, sample.sessions[6].rule = 3);
-    REFUSED(NO_LISTENER, sample.sessions[6].listener = 3);
-    REFUSED(NO_CONF, sample.sessions[6].conf = 2);
+    REFUSED("a rule's config is not there", sample.rules[2].conf = 3);
+    REFUSED("a listener's rule is not there", sample.listeners[2].rule = 4);
+    REFUSED(NO_RULE, sample.sessions[6].rule = 4);
+    REFUSED(NO_LISTENER, sample.sessions[6].listener = 4);
+    REFUSED(NO_CONF, sample.sessions[6].conf = 3);
     REFUSED(NO_CONF, sample.sessions[6].conf = SNAP_NONE);
     REFUSED("a session's next address is not there", sample.sessions[1].dial.next = 4);
     REFUSED(NULL, sample.sessions[1].dial.next = 3);
@@ -57,7 +57,7 @@ START_TEST(names_ids_and_sockets_are_unique)
     REFUSED("two rules have one name", sample.rules[2].name = "ssh");
     REFUSED("a rule has no name", sample.rules[2].name = "");
     REFUSED("two sessions have one id", sample.sessions[0].id = 54);
-    REFUSED("a session's id is yet to be given", sample.sessions[0].id = 55);
+    REFUSED("a session's id is yet to be given", sample.sessions[0].id = 58);
     REFUSED(TWINS, sample.listeners[0].fd.cookie = 4003);
     REFUSED(TWINS, sample.sessions[0].fd[CLIENT].cookie = 4003);
     REFUSED(TWINS, sample.sessions[0].fd[CLIENT].cookie = sample.sessions[6].fd[UPSTREAM].cookie);
@@ -184,6 +184,45 @@ START_TEST(bytes_are_kept_where_they_can_go)
 }
 END_TEST
 
+START_TEST(datagrams_have_a_client_that_can_be_answered)
+{
+    const char *none = "a client of datagrams has no address";
+    const char *no_datagram = "a session keeps what is no datagram";
+
+    REFUSED("a session of datagrams has its client's socket",
+            sample.sessions[8].fd[CLIENT] = ((struct snap_fd){9001, 20}));
+    REFUSED("a session of datagrams has its client's socket",
+            sample.sessions[8].fd[CLIENT].number = 20);
+    REFUSED("a session's upstream has no socket",
+            sample.sessions[8].fd[UPSTREAM] = ((struct snap_fd){0, -1}));
+    REFUSED("a session's client has no socket", sample.sessions[8].is_datagrams = false);
+    REFUSED(TWINS, sample.sessions[8].fd[UPSTREAM].cookie = 4004);
+    REFUSED(none, sample.sessions[8].client = sample_unix("/tmp/x", 0, 0));
+    REFUSED(none, sample.sessions[8].client = ((struct addr){0}));
+    REFUSED("a client of datagrams has sent to no address",
+            sample.sessions[8].udp.local = sample_unix("/tmp/x", 0, 0));
+    REFUSED(NULL, sample.sessions[8].udp.local = ((struct addr){0}));
+    REFUSED("a session keeps datagrams that can go", {
+        sample.sessions[8].udp.kept = sample.dgrams;
+        sample.sessions[8].udp.kept_count = 1;
+    });
+    REFUSED(no_datagram, sample.dgrams[0].segment = 65);
+    REFUSED(NULL, sample.dgrams[0].segment = 64);
+    REFUSED(no_datagram, sample.dgrams[2].segment = 1);
+}
+END_TEST
+
+START_TEST(datagrams_are_not_too_large)
+{
+    uint8_t *much = calloc(1, SNAP_DGRAM_MOST + 1);
+
+    REFUSED("a session keeps what is no datagram",
+            sample.dgrams[2] = ((struct snap_dgram){much, SNAP_DGRAM_MOST + 1, 0}));
+    REFUSED(NULL, sample.dgrams[2] = ((struct snap_dgram){much, SNAP_DGRAM_MOST, 0}));
+    free(much);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("snapshot_check");
@@ -198,5 +237,7 @@ int main(void)
     tcase_add_test(tcase, addresses_are_bounded);
     tcase_add_test(tcase, half_states_are_those_that_can_be);
     tcase_add_test(tcase, bytes_are_kept_where_they_can_go);
+    tcase_add_test(tcase, datagrams_have_a_client_that_can_be_answered);
+    tcase_add_test(tcase, datagrams_are_not_too_large);
     return suite_run(suite);
 }

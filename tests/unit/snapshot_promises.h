@@ -93,6 +93,36 @@ static inline const char *promises_of_relay(const struct snap_session *s)
     return NULL;
 }
 
+static inline const char *promises_of_udp(const struct snap_session *s)
+{
+    const struct snap_udp *u = &s->udp;
+
+    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie == 0 && s->fd[CLIENT].number == -1);
+    SNAPSHOT_HOLDS(s->client.family == AF_INET || s->client.family == AF_INET6);
+    SNAPSHOT_HOLDS(u->local.family != AF_UNIX && promises_of_addr(&u->local) == NULL);
+    SNAPSHOT_HOLDS((u->kept == NULL) == (u->kept_count == 0));
+    SNAPSHOT_HOLDS(s->stage == SNAP_DIAL || u->kept_count == 0);
+    for (uint32_t i = 0; i < u->kept_count; i++) {
+        const struct snap_dgram *d = &u->kept[i];
+
+        SNAPSHOT_HOLDS((d->bytes == NULL) == (d->size == 0));
+        SNAPSHOT_HOLDS(d->size <= 65535 && d->segment <= d->size);
+        volatile uint32_t walked = crc32_of(d->bytes, d->size);
+        (void)walked;
+    }
+    for (int i = 0; i < 2; i++)
+        SNAPSHOT_HOLDS(s->flow[i].kept == NULL && !s->flow[i].splicing);
+    return NULL;
+}
+
+static inline const char *promises_of_tcp(const struct snap_session *s)
+{
+    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != 0 && s->fd[CLIENT].number >= 0);
+    SNAPSHOT_HOLDS(s->udp.kept == NULL && s->udp.kept_count == 0);
+    SNAPSHOT_HOLDS(s->udp.local.family == AF_UNSPEC);
+    return NULL;
+}
+
 static inline const char *promises_of_session(const struct snapshot *snap, uint32_t index)
 {
     const struct snap_session *s = &snap->sessions[index];
@@ -106,8 +136,9 @@ static inline const char *promises_of_session(const struct snapshot *snap, uint3
     SNAPSHOT_HOLDS(is_text(s->listen));
     SNAPSHOT_HOLDS(s->age_ms <= SNAP_MS_MAX && s->quiet_ms <= SNAP_MS_MAX);
     SNAPSHOT_HOLDS(s->drain_ms <= SNAP_MS_MAX || s->drain_ms == UINT64_MAX);
-    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != 0 && s->fd[CLIENT].number >= 0);
-    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != s->fd[UPSTREAM].cookie);
+    broken = s->is_datagrams ? promises_of_udp(s) : promises_of_tcp(s);
+    SNAPSHOT_HOLDS(broken == NULL);
+    SNAPSHOT_HOLDS(s->fd[CLIENT].cookie != s->fd[UPSTREAM].cookie || s->is_datagrams);
     SNAPSHOT_HOLDS(s->id < snap->next_id);
     for (uint32_t i = 0; i < index; i++) {
         const struct snap_session *other = &snap->sessions[i];

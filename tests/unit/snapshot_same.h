@@ -41,6 +41,9 @@ static inline void same_rule(const struct snap_rule *a, const struct snap_rule *
     ck_assert_int_eq(a->running, b->running);
     ck_assert_uint_eq(a->bytes_in, b->bytes_in);
     ck_assert_uint_eq(a->bytes_out, b->bytes_out);
+    ck_assert_uint_eq(a->datagrams_in, b->datagrams_in);
+    ck_assert_uint_eq(a->datagrams_out, b->datagrams_out);
+    ck_assert_uint_eq(a->dropped, b->dropped);
     ck_assert_uint_eq(a->ended_count, b->ended_count);
     for (uint32_t i = 0; i < a->ended_count; i++) {
         ck_assert_str_eq(a->ended[i].word, b->ended[i].word);
@@ -67,6 +70,25 @@ static inline void same_dial(const struct snap_dial *a, const struct snap_dial *
     ck_assert_uint_eq(a->attempt_ms, b->attempt_ms);
     ck_assert_str_eq(a->last_end, b->last_end);
     ck_assert_int_eq(a->error, b->error);
+}
+
+static inline void same_udp(const struct snap_udp *a, const struct snap_udp *b)
+{
+    same_addr(&a->local, &b->local);
+    ck_assert_uint_eq(a->interface, b->interface);
+    ck_assert_int_eq(a->answered, b->answered);
+    ck_assert_int_eq(a->refused, b->refused);
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        ck_assert_uint_eq(a->datagrams[side], b->datagrams[side]);
+        ck_assert_uint_eq(a->dropped[side], b->dropped[side]);
+    }
+    ck_assert_uint_eq(a->kept_count, b->kept_count);
+    for (uint32_t i = 0; i < a->kept_count; i++) {
+        ck_assert_uint_eq(a->kept[i].segment, b->kept[i].segment);
+        ck_assert_uint_eq(a->kept[i].size, b->kept[i].size);
+        if (a->kept[i].size > 0)
+            ck_assert_mem_eq(a->kept[i].bytes, b->kept[i].bytes, a->kept[i].size);
+    }
 }
 
 static inline void same_session(const struct snap_session *a, const struct snap_session *b)
@@ -98,6 +120,8 @@ static inline void same_session(const struct snap_session *a, const struct snap_
             ck_assert_mem_eq(a->flow[side].kept, b->flow[side].kept, a->flow[side].kept_size);
     }
     same_dial(&a->dial, &b->dial);
+    ck_assert_int_eq(a->is_datagrams, b->is_datagrams);
+    same_udp(&a->udp, &b->udp);
 }
 
 static inline void same_snapshot(const struct snapshot *a, const struct snapshot *b)

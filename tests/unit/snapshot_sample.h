@@ -23,14 +23,19 @@
     "  web = { listen = [ \"[::1]:8080\", \"unix:/run/web.sock\" ]; upstream = \"localhost:80\"; " \
     "};\n"                                                                                         \
     "};\n"
+#define SAMPLE_CONF_UDP                                                                            \
+    "rules =\n{\n"                                                                                 \
+    "  dns = { listen = \"udp:127.0.0.1:5353\"; upstream = \"localhost:53\"; };\n"                 \
+    "};\n"
 
 struct sample {
     struct snapshot snapshot;
-    struct snap_conf confs[2];
-    struct snap_rule rules[3];
+    struct snap_conf confs[3];
+    struct snap_rule rules[4];
     struct snap_ended ended[2];
-    struct snap_listener listeners[3];
-    struct snap_session sessions[7];
+    struct snap_listener listeners[4];
+    struct snap_session sessions[10];
+    struct snap_dgram dgrams[3];
     struct addr addrs[3];
     uint8_t kept[300];
 };
@@ -170,6 +175,62 @@ static inline void sample_relays(struct sample *s)
     s->sessions[6].upstream = sample_unix("@behind", 99, 98);
 }
 
+static inline struct snap_session sample_datagrams(uint64_t id, uint8_t stage)
+{
+    return (struct snap_session){.id = id,
+                                 .rule = 3,
+                                 .listener = 3,
+                                 .conf = 2,
+                                 .listen = "udp:127.0.0.1:5353",
+                                 .stage = stage,
+                                 .is_datagrams = true,
+                                 .fd = {{0, -1}, {5001 + 2 * id, 9}},
+                                 .client = sample_v4("192.0.2.7", (uint16_t)(50000 + id)),
+                                 .upstream = sample_v4("127.0.0.1", 53),
+                                 .age_ms = 1000,
+                                 .quiet_ms = 900,
+                                 .drain_ms = UINT64_MAX,
+                                 .half_end = "",
+                                 .dial = {.last_end = ""}};
+}
+
+/* One whose upstream's name is being resolved, with datagrams kept meanwhile: one, a run, an empty
+ * one; one that has been answered; one whose upstream is not there. */
+static inline void sample_udp(struct sample *s)
+{
+    s->confs[2] = (struct snap_conf){"/etc/penstock/penstock.conf", SAMPLE_CONF_UDP,
+                                     sizeof(SAMPLE_CONF_UDP) - 1};
+    s->rules[3] = (struct snap_rule){.name = "dns",
+                                     .conf = 2,
+                                     .running = true,
+                                     .bytes_in = 640,
+                                     .datagrams_in = 10,
+                                     .datagrams_out = UINT64_MAX,
+                                     .dropped = 1};
+    s->listeners[3] =
+        (struct snap_listener){.fd = {4004, 8}, .rule = 3, .text = "udp:127.0.0.1:5353"};
+    s->dgrams[0] = (struct snap_dgram){s->kept, 64, 0};
+    s->dgrams[1] = (struct snap_dgram){s->kept + 64, 130, 50};
+    s->sessions[7] = sample_datagrams(55, SNAP_DIAL);
+    s->sessions[7].fd[UPSTREAM] = (struct snap_fd){0, -1};
+    s->sessions[7].upstream = (struct addr){0};
+    s->sessions[7].dial.attempt_ms = 4000;
+    s->sessions[7].udp = (struct snap_udp){.dropped = {2, 0}, .kept = s->dgrams, .kept_count = 3};
+    s->sessions[8] = sample_datagrams(56, SNAP_RELAY);
+    s->sessions[8].flow[CLIENT].bytes = 1200;
+    s->sessions[8].flow[UPSTREAM].bytes = UINT64_MAX;
+    s->sessions[8].udp = (struct snap_udp){.local = sample_v4("127.0.0.1", 0),
+                                           .interface = 1,
+                                           .datagrams = {12, UINT64_C(1) << 40},
+                                           .dropped = {0, 7},
+                                           .answered = true};
+    s->sessions[9] = sample_datagrams(57, SNAP_RELAY);
+    s->sessions[9].client = sample_v6("fe80::7", 50057, 3);
+    s->sessions[9].error = 111;
+    s->sessions[9].udp = (struct snap_udp){
+        .local = sample_v6("fe80::1", 0, 3), .interface = 3, .datagrams = {1, 0}, .refused = true};
+}
+
 /* A process with sessions of every kind. */
 static inline void sample_sessions(struct sample *s)
 {
@@ -177,20 +238,32 @@ static inline void sample_sessions(struct sample *s)
     sample_rules(s);
     sample_dials(s);
     sample_relays(s);
+    sample_udp(s);
     s->snapshot = (struct snapshot){.program = "1.0",
                                     .taken_ms = 987654321,
-                                    .next_id = 55,
+                                    .next_id = 58,
                                     .served = 47,
                                     .refused = 3,
                                     .confs = s->confs,
                                     .rules = s->rules,
                                     .listeners = s->listeners,
                                     .sessions = s->sessions,
-                                    .conf_count = 2,
-                                    .rule_count = 3,
-                                    .listener_count = 3,
-                                    .session_count = 7,
+                                    .conf_count = 3,
+                                    .rule_count = 4,
+                                    .listener_count = 4,
+                                    .session_count = 10,
                                     .current = 1};
+}
+
+/* What there was of it when there were no datagrams: version 1. */
+static inline void sample_sessions_1(struct sample *s)
+{
+    sample_sessions(s);
+    s->snapshot.next_id = 55;
+    s->snapshot.conf_count = 2;
+    s->snapshot.rule_count = 3;
+    s->snapshot.listener_count = 3;
+    s->snapshot.session_count = 7;
 }
 
 /* Nothing but a config, the least that can be. */
@@ -211,7 +284,7 @@ static inline uint8_t *written(const struct snapshot *s, size_t *size)
 }
 
 /* What is wrong with these bytes, or NULL; and then every promise holds, and written again they are
- * the same. */
+ * the same if they are of this version. */
 static inline const char *wrong_with(const uint8_t *bytes, size_t size)
 {
     struct arena *memory = arena_new();
@@ -223,8 +296,10 @@ static inline const char *wrong_with(const uint8_t *bytes, size_t size)
         uint8_t *again = written(&s, &again_size);
 
         ck_assert_pstr_eq(promises_of_snapshot(&s), NULL);
-        ck_assert_uint_eq(again_size, size);
-        ck_assert_mem_eq(again, bytes, size);
+        if (bytes[8] == SNAPSHOT_VERSION) {
+            ck_assert_uint_eq(again_size, size);
+            ck_assert_mem_eq(again, bytes, size);
+        }
         free(again);
     }
     arena_free(memory);
