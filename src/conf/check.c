@@ -95,28 +95,6 @@ static void check_rule_name(struct checking *c, const struct conf_node *node)
         c->no_memory = true;
 }
 
-/* What says how a socket file is made means nothing without one: as if it had never been set. */
-static void check_socket_options(struct checking *c, struct conf_rule *rule,
-                                 const struct conf_node *group)
-{
-    static const char *const names[] = {"socket_mode", "socket_owner", "socket_group"};
-
-    for (size_t i = 0; i < rule->listen_count; i++) {
-        if (rule->listens[i].kind == ADDR_PATH && rule->listens[i].address.un.path[0] == '/')
-            return;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const struct conf_node *m = checking_member(group, names[i]);
-
-        if (m != NULL && rule->listen_count > 0)
-            conf_errors_warn(
-                c->errors, m->at,
-                "rule \"%s\": %s has no effect, the rule has no unix:/path to listen on",
-                rule->name, names[i]);
-        option_reset(option_find(names[i]), IN_RULE, &rule->options);
-    }
-}
-
 static void check_rule(struct checking *c, const struct conf_node *node)
 {
     static const char *const more[] = {"listen", "upstream", NULL};
@@ -140,7 +118,7 @@ static void check_rule(struct checking *c, const struct conf_node *node)
     c->conf->rule_count++;
     checking_options(c, node, owner, IN_RULE, &rule->options, more);
     checking_addresses(c, rule, node);
-    check_socket_options(c, rule, node);
+    checking_effects(c, rule, node);
     checking_conflicts(c, rule);
 }
 
@@ -239,6 +217,7 @@ static void check_trees(struct checking *c, const struct conf_tree *trees, size_
             check_rule(c, m);
     }
     checking_loops(c);
+    checking_feeds(c);
     check_exit_idle_time(c);
     if (rules == 0 && c->errors->fatal == 0)
         conf_errors_add(c->errors, (struct conf_place){c->conf->path, 0},

@@ -7,15 +7,18 @@
 #include <string.h>
 
 #include "conf/checking.h"
+#include "conf/listen_text.h"
 
-/* bind(2): a wildcard takes its port on every address of the family; "*" does so for both. */
+/*
+ * bind(2): a wildcard takes its port on every address of the family; "*" does so for both. A group
+ * that is another one on each interface is bound as a wildcard, too.
+ */
 static bool takes_all(const struct conf_listen *l, sa_family_t family)
 {
     if (l->kind == ADDR_ANY)
         return true;
-    if (family == AF_INET)
-        return l->address.family == AF_INET && l->address.v4.s_addr == htonl(INADDR_ANY);
-    return l->address.family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&l->address.v6);
+    return l->address.family == family &&
+           (addr_is_wildcard(&l->address) || listen_is_link_local_group(&l->address));
 }
 
 static bool is_inet(const struct conf_listen *l)
@@ -31,67 +34,98 @@ static bool has_family(const struct conf_listen *l, sa_family_t family)
 static bool overlap_in(const struct conf_listen *a, const struct conf_listen *b, sa_family_t family)
 {
     return has_family(a, family) && has_family(b, family) &&
-           (takes_all(a, family) || takes_all(b, family));
+           (takes_all(a, family) || takes_all(b, family) || addr_equal(&a->address, &b->address));
 }
 
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b)
 {
     return is_inet(a) && is_inet(b) && a->protocol == b->protocol &&
            a->address.port == b->address.port && strcmp(a->text, b->text) != 0 &&
+           !(listen_is_shared(a) && listen_is_shared(b)) &&
            (overlap_in(a, b, AF_INET) || overlap_in(a, b, AF_INET6));
 }
 
-/* What stands before the keys of its protocol. */
-static const char *scheme_of(const struct conf_listen *l)
+/* --- who has which port ---------------------------------------------------------------------- */
+
+#define KEY_MAX (LISTEN_TEXT_MAX + 16)
+
+/* What of a port a listener has, or may find taken by another. */
+enum taking { ON_ANY, ON_ALL, ON_ONE };
+
+/*
+ * Under which the first that takes something is found: that has the port on any address of the
+ * family, on all, on that one. Those that share are apart from those that don't.
+ */
+static const char *key_of(const struct conf_listen *l, sa_family_t family, enum taking taking,
+                          bool shared, char *key)
 {
-    return l->protocol == PROTOCOL_DATAGRAM ? "udp:" : "";
+    static const char *const words[] = {[ON_ANY] = "any", [ON_ALL] = "all"};
+    char text[LISTEN_TEXT_MAX];
+
+    if (taking == ON_ONE)
+        snprintf(key, KEY_MAX, "%s %s", shared ? "shared" : "alone",
+                 listen_address(l, text, sizeof(text)));
+    else
+        snprintf(key, KEY_MAX, "%s %s %s %c %u", shared ? "shared" : "alone",
+                 l->protocol == PROTOCOL_DATAGRAM ? "udp" : "tcp", words[taking],
+                 family == AF_INET ? '4' : '6', (unsigned)l->address.port);
+    return key;
 }
 
 /* The listen that already has what `l` wants of a family, or NULL. */
 static const struct conf_listen *taken_by(const struct checking *c, const struct conf_listen *l,
-                                          sa_family_t family)
+                                          sa_family_t family, bool shared)
 {
-    char key[32];
     const struct conf_listen *other;
-    unsigned port = l->address.port;
+    char key[KEY_MAX];
 
-    if (takes_all(l, family)) {
-        snprintf(key, sizeof(key), "%s%c %u", scheme_of(l), family == AF_INET ? '4' : '6', port);
-        return table_find(c->ports, key);
-    }
-    snprintf(key, sizeof(key), "%s%s:%u", scheme_of(l), family == AF_INET ? "0.0.0.0" : "[::]",
-             port);
-    other = table_find(c->listens, key);
-    if (other != NULL)
-        return other;
-    snprintf(key, sizeof(key), "%s*:%u", scheme_of(l), port);
-    return table_find(c->listens, key);
-}
-
-static void take_port(struct checking *c, struct conf_listen *l, sa_family_t family)
-{
-    char key[32];
-    const char *kept;
-
-    snprintf(key, sizeof(key), "%s%c %u", scheme_of(l), family == AF_INET ? '4' : '6',
-             (unsigned)l->address.port);
-    if (table_find(c->ports, key) != NULL)
-        return;
-    kept = arena_strdup(c->arena, key);
-    if (kept == NULL || table_insert(c->ports, kept, l) != 0)
-        c->no_memory = true;
+    if (!has_family(l, family))
+        return NULL;
+    if (takes_all(l, family))
+        return table_find(c->ports, key_of(l, family, ON_ANY, shared, key));
+    other = table_find(c->ports, key_of(l, family, ON_ALL, shared, key));
+    if (other == NULL)
+        other = table_find(c->ports, key_of(l, family, ON_ONE, shared, key));
+    return other;
 }
 
 static const struct conf_listen *find_conflict(const struct checking *c,
                                                const struct conf_listen *l)
 {
     const struct conf_listen *other = table_find(c->listens, l->text);
+    bool shared = listen_is_shared(l);
 
-    if (other == NULL && is_inet(l) && (l->kind == ADDR_ANY || l->address.family == AF_INET))
-        other = taken_by(c, l, AF_INET);
-    if (other == NULL && is_inet(l) && l->address.family == AF_INET6)
-        other = taken_by(c, l, AF_INET6);
+    for (unsigned i = 0; i < 2 && other == NULL && is_inet(l); i++) {
+        bool with_shared = i == 1;
+
+        if (shared && with_shared)
+            break; /* both have agreed to share */
+        other = taken_by(c, l, AF_INET, with_shared);
+        if (other == NULL)
+            other = taken_by(c, l, AF_INET6, with_shared);
+    }
     return other;
+}
+
+static void take(struct checking *c, struct conf_listen *l, sa_family_t family, enum taking taking)
+{
+    char key[KEY_MAX];
+    const char *kept;
+
+    if (table_find(c->ports, key_of(l, family, taking, listen_is_shared(l), key)) != NULL)
+        return;
+    kept = arena_strdup(c->arena, key);
+    if (kept == NULL || table_insert(c->ports, kept, l) != 0)
+        c->no_memory = true;
+}
+
+static void take_family(struct checking *c, struct conf_listen *l, sa_family_t family)
+{
+    if (!has_family(l, family))
+        return;
+    take(c, l, family, ON_ANY);
+    if (takes_all(l, family))
+        take(c, l, family, ON_ALL);
 }
 
 void checking_conflicts(struct checking *c, struct conf_rule *rule)
@@ -111,9 +145,11 @@ void checking_conflicts(struct checking *c, struct conf_rule *rule)
         }
         if (table_insert(c->listens, l->text, l) != 0)
             c->no_memory = true;
-        if (is_inet(l) && (l->kind == ADDR_ANY || l->address.family == AF_INET))
-            take_port(c, l, AF_INET);
-        if (is_inet(l) && l->address.family == AF_INET6)
-            take_port(c, l, AF_INET6);
+        if (!is_inet(l))
+            continue;
+        take_family(c, l, AF_INET);
+        take_family(c, l, AF_INET6);
+        if (l->protocol == PROTOCOL_DATAGRAM) /* of others the text is the address */
+            take(c, l, l->address.family, ON_ONE);
     }
 }

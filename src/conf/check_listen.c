@@ -1,75 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The addresses of a rule: where it listens, and which port of the upstream belongs to which. */
+/* Where a rule listens, and which port of the upstream belongs to which address. */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/checking.h"
+#include "conf/listen_text.h"
 
 #define LISTENS_MAX 262144 /* of all rules: a range is quickly written, each port is a socket */
 
-/* The upstream's ports; both 0 when it has none, or when it is wrong, which has been reported. */
-struct upstream_ports {
-    unsigned first, last;
-};
-
-/* A rule has one upstream, and it says what is wrong with it. */
-static bool parse_upstream(struct checking *c, const struct conf_rule *rule,
-                           const struct conf_node *node, struct addr_spec *spec)
+const struct conf_node *checking_address(struct checking *c, const struct conf_rule *rule,
+                                         const struct conf_node *node, const char *what)
 {
-    const char *error = NULL;
+    bool is_listen = strcmp(what, "listen") == 0;
+    const struct conf_node *address = node;
 
-    if (node->type != NODE_TEXT) {
+    if (node->type == NODE_GROUP)
+        address = checking_member(node, "address");
+    if (address == NULL)
         conf_errors_add(c->errors, node->at,
-                        "rule \"%s\": upstream must be one address in quotes such as "
-                        "\"192.0.2.7:22\"",
-                        rule->name);
-        return false;
-    }
-    error = addr_spec_parse(node->text, spec);
-    if (error != NULL)
-        ;
-    else if (spec->kind == ADDR_SYSTEMD)
-        error = "a socket passed by systemd is for listen, allowed: an address or unix:/path";
-    else if (spec->kind == ADDR_ANY)
-        error = "* is for listen, allowed: an address, a host name or unix:/path";
-    if (error != NULL)
-        conf_errors_add(c->errors, node->at, "rule \"%s\": upstream \"%s\": %s", rule->name,
-                        node->text, error);
-    return error == NULL;
+                        "rule \"%s\": %s: the group has no \"address\", needed: address = "
+                        "\"...\";",
+                        rule->name, what);
+    else if (address->type != NODE_TEXT)
+        conf_errors_add(c->errors, address->at,
+                        "rule \"%s\": %s must be an address in quotes such as \"%s\", a group { "
+                        "address = \"...\"; } or %sa list of these",
+                        rule->name, what, is_listen ? "[::]:80" : "192.0.2.7:22",
+                        is_listen ? "" : "for UDP ");
+    else
+        return address;
+    return NULL;
 }
-
-static void set_upstream(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
-                         struct upstream_ports *ports)
-{
-    struct addr_spec spec;
-    const char *name;
-
-    if (!parse_upstream(c, rule, node, &spec))
-        return;
-    rule->upstream_kind = spec.kind;
-    rule->upstream_text = node->text;
-    rule->upstream = spec.literal;
-    rule->upstream_protocol = spec.scheme == ADDR_SCHEME_NONE  ? PROTOCOL_EITHER
-                              : spec.scheme == ADDR_SCHEME_UDP ? PROTOCOL_DATAGRAM
-                                                               : PROTOCOL_STREAM;
-    ports->first = spec.port_first;
-    ports->last = spec.port_last;
-    if (spec.kind == ADDR_LITERAL)
-        return;
-    name = arena_strdup(c->arena, spec.name);
-    if (name == NULL) {
-        c->no_memory = true;
-    } else if (spec.kind == ADDR_NAME) {
-        rule->upstream_name = name;
-    } else {
-        rule->upstream.family = AF_UNIX;
-        rule->upstream.un.path = name;
-    }
-}
-
-/* --- listen -------------------------------------------------------------------------------- */
 
 static bool parse_listen(struct checking *c, const struct conf_rule *rule,
                          const struct conf_node *node, struct addr_spec *spec)
@@ -103,11 +66,19 @@ static bool check_scheme(struct checking *c, const struct conf_rule *rule,
     if (rule->upstream_text == NULL || here == PROTOCOL_EITHER || there == PROTOCOL_EITHER ||
         here == there)
         return true;
-    conf_errors_add(c->errors, node->at,
-                    "rule \"%s\": listen \"%s\" is for %s but upstream \"%s\" for %s, allowed: the "
-                    "same, or an upstream without a scheme, which takes its listener's",
-                    rule->name, node->text, here == PROTOCOL_DATAGRAM ? "UDP" : "TCP",
-                    rule->upstream_text, there == PROTOCOL_DATAGRAM ? "UDP" : "TCP");
+    if (rule->target_count > 0)
+        conf_errors_add(c->errors, node->at,
+                        "rule \"%s\": listen \"%s\" is for TCP, but an upstream that is a list, a "
+                        "group, a broadcast address or reached through an interface is for UDP "
+                        "alone, allowed: udp:",
+                        rule->name, node->text);
+    else
+        conf_errors_add(
+            c->errors, node->at,
+            "rule \"%s\": listen \"%s\" is for %s but upstream \"%s\" for %s, allowed: the "
+            "same, or an upstream without a scheme, which takes its listener's",
+            rule->name, node->text, here == PROTOCOL_DATAGRAM ? "UDP" : "TCP", rule->upstream_text,
+            there == PROTOCOL_DATAGRAM ? "UDP" : "TCP");
     return false;
 }
 
@@ -134,11 +105,13 @@ static bool check_range(struct checking *c, const struct conf_rule *rule,
     return false;
 }
 
-/* The name by which the address is known: one text for one address. */
+/* The name by which the address is known: one text for one address. Several can share the address
+ * of a group or of broadcasts, and are told apart by the way. */
 static bool set_text(struct checking *c, struct conf_listen *listen, const struct addr_spec *spec)
 {
-    const char *scheme = listen->protocol == PROTOCOL_DATAGRAM ? "udp:" : "";
-    char text[ADDR_TEXT_MAX];
+    const char *interface = listen->interface, *source = listen->source;
+    bool shared = listen_is_shared(listen);
+    char text[LISTEN_TEXT_MAX];
 
     switch (spec->kind) {
     case ADDR_SYSTEMD:
@@ -152,14 +125,11 @@ static bool set_text(struct checking *c, struct conf_listen *listen, const struc
         if (listen->text != NULL)
             listen->address.un.path = listen->text + strlen("unix:");
         break;
-    case ADDR_ANY:
-        listen->address.family = AF_INET6;
-        listen->address.v6 = in6addr_any;
-        listen->text = arena_printf(c->arena, "%s*:%u", scheme, (unsigned)listen->address.port);
-        break;
     default:
-        listen->text = arena_printf(c->arena, "%s%s", scheme,
-                                    addr_print(&listen->address, text, sizeof(text)));
+        listen->text = arena_printf(
+            c->arena, "%s%s%s%s%s", listen_address(listen, text, sizeof(text)),
+            shared && interface != NULL ? "%" : "", shared && interface != NULL ? interface : "",
+            source != NULL ? "<" : "", source != NULL ? source : "");
         break;
     }
     return listen->text != NULL;
@@ -196,6 +166,10 @@ static void add_listens(struct checking *c, const struct conf_listen *model,
         *p = (struct checking_listen){*model, node};
         p->listen.address = spec->literal;
         p->listen.address.port = spec->port_first == 0 ? 0 : (in_port_t)(spec->port_first + i);
+        if (spec->kind == ADDR_ANY) {
+            p->listen.address.family = AF_INET6;
+            p->listen.address.v6 = in6addr_any;
+        }
         p->listen.upstream_port =
             (uint16_t)(ports->first == ports->last ? ports->first : ports->first + i);
         if (!set_text(c, &p->listen, spec)) {
@@ -216,7 +190,10 @@ static struct conf_listen inherit(const struct conf_rule *rule, const struct con
                                 .backlog = rule->options.backlog,
                                 .socket_mode = rule->options.socket_mode,
                                 .socket_owner = rule->options.socket_owner,
-                                .socket_group = rule->options.socket_group};
+                                .socket_group = rule->options.socket_group,
+                                .interface = rule->options.interface,
+                                .source = rule->options.source,
+                                .broadcast = rule->options.broadcast};
 }
 
 /* Only a socket file has a mode and an owner. */
@@ -249,35 +226,12 @@ static void check_group(struct checking *c, const struct conf_rule *rule,
         c->no_memory = true;
 }
 
-/* The text of an address; NULL when there is none, which has been reported. */
-static const struct conf_node *address_of(struct checking *c, const struct conf_rule *rule,
-                                          const struct conf_node *node)
-{
-    const struct conf_node *address = node;
-
-    if (node->type == NODE_GROUP)
-        address = checking_member(node, "address");
-    if (address == NULL)
-        conf_errors_add(c->errors, node->at,
-                        "rule \"%s\": listen: the group has no \"address\", needed: address = "
-                        "\"...\";",
-                        rule->name);
-    else if (address->type != NODE_TEXT)
-        conf_errors_add(c->errors, address->at,
-                        "rule \"%s\": listen must be an address in quotes such as \"[::]:80\", a "
-                        "group { address = \"...\"; } or a list of these",
-                        rule->name);
-    else
-        return address;
-    return NULL;
-}
-
 /* One address: a string, or a group with options of its own. */
 static void check_listen(struct checking *c, struct conf_rule *rule, const struct conf_node *node,
                          const struct upstream_ports *ports)
 {
     const struct conf_node *group = node->type == NODE_GROUP ? node : NULL;
-    const struct conf_node *address = address_of(c, rule, node);
+    const struct conf_node *address = checking_address(c, rule, node, "listen");
     struct conf_listen model = inherit(rule, address != NULL ? address : node);
     struct addr_spec spec;
     bool valid = address != NULL && parse_listen(c, rule, address, &spec) &&
@@ -292,28 +246,20 @@ static void check_listen(struct checking *c, struct conf_rule *rule, const struc
     model.protocol = protocol_of(&spec);
     if (spec.kind != ADDR_PATH || spec.name[0] != '/')
         clear_socket_options(c, rule, &model, group);
-    add_listens(c, &model, address, &spec, ports);
+    if (checking_way(c, &model, address, &spec, group))
+        add_listens(c, &model, address, &spec, ports);
 }
 
-void checking_addresses(struct checking *c, struct conf_rule *rule, const struct conf_node *group)
+static void check_listens(struct checking *c, struct conf_rule *rule, const struct conf_node *group,
+                          const struct upstream_ports *ports)
 {
     const struct conf_node *listen = checking_member(group, "listen");
-    const struct conf_node *upstream = checking_member(group, "upstream");
-    struct upstream_ports ports = {0, 0};
-
-    c->pending_count = 0;
-    if (upstream != NULL)
-        set_upstream(c, rule, upstream, &ports);
-    else
-        conf_errors_add(c->errors, rule->at,
-                        "rule \"%s\": upstream is missing, needed: upstream = \"...\";",
-                        rule->name);
 
     if (listen == NULL)
         conf_errors_add(c->errors, rule->at,
                         "rule \"%s\": listen is missing, needed: listen = \"...\";", rule->name);
     else if (listen->type != NODE_LIST)
-        check_listen(c, rule, listen, &ports);
+        check_listen(c, rule, listen, ports);
     else if (listen->first == NULL)
         conf_errors_add(c->errors, listen->at,
                         "rule \"%s\": listen is empty, needed is one address "
@@ -321,8 +267,26 @@ void checking_addresses(struct checking *c, struct conf_rule *rule, const struct
                         rule->name);
     else
         for (const struct conf_node *m = listen->first; m != NULL && !c->no_memory; m = m->next)
-            check_listen(c, rule, m, &ports);
+            check_listen(c, rule, m, ports);
+}
 
+void checking_addresses(struct checking *c, struct conf_rule *rule, const struct conf_node *group)
+{
+    const struct conf_node *upstream = checking_member(group, "upstream");
+    struct upstream_ports ports = {0, 0};
+    size_t errors;
+
+    c->pending_count = 0;
+    memset(c->fits, 0, sizeof(c->fits));
+    if (upstream != NULL)
+        checking_upstream(c, rule, upstream, &ports);
+    else
+        conf_errors_add(c->errors, rule->at,
+                        "rule \"%s\": upstream is missing, needed: upstream = \"...\";",
+                        rule->name);
+    errors = c->errors->fatal;
+    check_listens(c, rule, group, &ports);
+    checking_way_of_rule(c, rule, group, c->errors->fatal == errors);
     rule->listens = arena_array(c->arena, c->pending_count, sizeof(*rule->listens));
     if (rule->listens == NULL) {
         c->no_memory = true;

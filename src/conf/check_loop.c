@@ -2,56 +2,59 @@
 /* Listeners whose clients are sent back to them: each would be a client of itself, without end. */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "conf/checking.h"
 
 #define LOOP_MAX 8 /* listeners; nobody writes a longer loop by mistake */
 
-static bool is_wildcard(const struct addr *a)
-{
-    return a->family == AF_INET ? a->v4.s_addr == htonl(INADDR_ANY)
-                                : IN6_IS_ADDR_UNSPECIFIED(&a->v6);
-}
+#define KEY_MAX (ADDR_TEXT_MAX + 4) /* "udp:" */
 
 /* Is it surely an address of this machine? connect(2) takes a wildcard for the loopback address. */
 static bool is_here(const struct addr *a)
 {
     if (a->family == AF_INET)
-        return is_wildcard(a) || ntohl(a->v4.s_addr) >> 24 == 127;
-    return a->family == AF_INET6 && (is_wildcard(a) || IN6_IS_ADDR_LOOPBACK(&a->v6));
+        return addr_is_wildcard(a) || ntohl(a->v4.s_addr) >> 24 == 127;
+    return a->family == AF_INET6 && (addr_is_wildcard(a) || IN6_IS_ADDR_LOOPBACK(&a->v6));
 }
 
-/* The listener that takes what connects to the address, or NULL. */
-static const struct conf_listen *listener_at(const struct checking *c, const struct addr *a)
+/* The listener on that host, in print, and the port of `a`; or NULL. */
+static const struct conf_listen *find(const struct checking *c, enum conf_protocol protocol,
+                                      const char *host, const struct addr *a)
 {
-    char key[ADDR_TEXT_MAX];
-    const struct conf_listen *l;
+    char key[KEY_MAX];
 
-    if (a->family != AF_UNIX && is_wildcard(a)) {
-        snprintf(key, sizeof(key), a->family == AF_INET ? "127.0.0.1:%u" : "[::1]:%u",
-                 (unsigned)a->port);
-        l = table_find(c->listens, key);
-        if (l != NULL)
-            return l;
-    }
-    l = table_find(c->listens, addr_print(a, key, sizeof(key)));
-    if (l != NULL || !is_here(a))
-        return l;
-    snprintf(key, sizeof(key), a->family == AF_INET ? "0.0.0.0:%u" : "[::]:%u", (unsigned)a->port);
-    l = table_find(c->listens, key);
-    if (l != NULL)
-        return l;
-    snprintf(key, sizeof(key), "*:%u", (unsigned)a->port);
+    snprintf(key, sizeof(key), "%s%s:%u", protocol == PROTOCOL_DATAGRAM ? "udp:" : "", host,
+             (unsigned)a->port);
     return table_find(c->listens, key);
 }
 
-/* Where the listener's clients are sent. False when only the resolver knows, or it was wrong. */
+const struct conf_listen *checking_listener_at(const struct checking *c,
+                                               enum conf_protocol protocol, const struct addr *a)
+{
+    bool is_v4 = a->family == AF_INET;
+    const struct conf_listen *l = NULL;
+    char text[ADDR_TEXT_MAX], key[KEY_MAX];
+
+    if (addr_is_wildcard(a))
+        l = find(c, protocol, is_v4 ? "127.0.0.1" : "[::1]", a);
+    if (l != NULL)
+        return l;
+    snprintf(key, sizeof(key), "%s%s", protocol == PROTOCOL_DATAGRAM ? "udp:" : "",
+             addr_print(a, text, sizeof(text)));
+    l = table_find(c->listens, key);
+    if (l != NULL || !is_here(a))
+        return l;
+    l = find(c, protocol, is_v4 ? "0.0.0.0" : "[::]", a);
+    return l != NULL ? l : find(c, protocol, "*", a);
+}
+
+/* Where the listener's clients are sent. False when only the resolver knows, when it was wrong, or
+ * when they are targets (check_feed.c). */
 static bool upstream_of(const struct conf_listen *l, struct addr *upstream)
 {
-    if (l->protocol != PROTOCOL_STREAM || l->rule->upstream_text == NULL ||
-        l->rule->upstream_kind == ADDR_NAME)
+    if (l->protocol == PROTOCOL_EITHER || l->rule->upstream_text == NULL ||
+        l->rule->upstream_kind == ADDR_NAME || l->rule->target_count > 0)
         return false;
     *upstream = l->rule->upstream;
     if (upstream->family != AF_UNIX)
@@ -59,12 +62,11 @@ static bool upstream_of(const struct conf_listen *l, struct addr *upstream)
     return true;
 }
 
-/* The listener behind the listener's upstream, or NULL. */
-static const struct conf_listen *next_of(const struct checking *c, const struct conf_listen *l)
+const struct conf_listen *checking_next(const struct checking *c, const struct conf_listen *l)
 {
     struct addr upstream;
 
-    return upstream_of(l, &upstream) ? listener_at(c, &upstream) : NULL;
+    return upstream_of(l, &upstream) ? checking_listener_at(c, l->protocol, &upstream) : NULL;
 }
 
 static bool leads_back(const struct checking *c, const struct conf_listen *start)
@@ -72,7 +74,7 @@ static bool leads_back(const struct checking *c, const struct conf_listen *start
     const struct conf_listen *l = start;
 
     for (unsigned i = 0; i < LOOP_MAX && l != NULL; i++) {
-        l = next_of(c, l);
+        l = checking_next(c, l);
         if (l == start)
             return true;
     }
@@ -81,7 +83,7 @@ static bool leads_back(const struct checking *c, const struct conf_listen *start
 
 static void warn(struct checking *c, const struct conf_listen *l)
 {
-    const struct conf_listen *next = next_of(c, l);
+    const struct conf_listen *next = checking_next(c, l);
     struct addr upstream;
     char text[ADDR_TEXT_MAX];
 

@@ -49,16 +49,17 @@ struct conf_daemon {
 #define BOTH(member)
 #define SENT(member)
 #define EACH(member)
-#define COUNT(scope, name, ...)    scope(uint32_t name)
-#define DURATION(scope, name, ...) scope(int64_t name)
-#define SECONDS(scope, name, ...)  scope(int64_t name)
-#define DELAY(scope, name, ...)    scope(int64_t name)
-#define FLAG(scope, name, ...)     scope(bool name)
-#define CHOICE(scope, name, ...)   scope(int name)
-#define CHANGE(scope, name, ...)   scope(int64_t name)
-#define TEXT(scope, name, ...)     scope(const char *name)
-#define MODE(scope, name, ...)     scope(mode_t name)
-#define NAMES(scope, name, ...)    scope(const char *name)
+#define COUNT(scope, name, ...)     scope(uint32_t name)
+#define DURATION(scope, name, ...)  scope(int64_t name)
+#define SECONDS(scope, name, ...)   scope(int64_t name)
+#define DELAY(scope, name, ...)     scope(int64_t name)
+#define FLAG(scope, name, ...)      scope(bool name)
+#define CHOICE(scope, name, ...)    scope(int name)
+#define CHANGE(scope, name, ...)    scope(int64_t name)
+#define TEXT(scope, name, ...)      scope(const char *name)
+#define MODE(scope, name, ...)      scope(mode_t name)
+#define NAMES(scope, name, ...)     scope(const char *name)
+#define ADDRESSES(scope, name, ...) scope(const char *name)
 #include "conf/options.def"
 #undef DAEMON
 #undef RULE
@@ -70,20 +71,21 @@ struct conf_daemon {
 /* Options of a rule. */
 struct conf_options {
 #define DAEMON(member)
-#define RULE(member)               member;
-#define BOTH(member)               member;
-#define SENT(member)               member;
-#define EACH(member)               member;
-#define COUNT(scope, name, ...)    scope(uint32_t name)
-#define DURATION(scope, name, ...) scope(int64_t name)
-#define SECONDS(scope, name, ...)  scope(int64_t name)
-#define DELAY(scope, name, ...)    scope(int64_t name)
-#define FLAG(scope, name, ...)     scope(bool name)
-#define CHOICE(scope, name, ...)   scope(int name)
-#define CHANGE(scope, name, ...)   scope(int64_t name)
-#define TEXT(scope, name, ...)     scope(const char *name)
-#define MODE(scope, name, ...)     scope(mode_t name)
-#define NAMES(scope, name, ...)    scope(const char *name)
+#define RULE(member)                member;
+#define BOTH(member)                member;
+#define SENT(member)                member;
+#define EACH(member)                member;
+#define COUNT(scope, name, ...)     scope(uint32_t name)
+#define DURATION(scope, name, ...)  scope(int64_t name)
+#define SECONDS(scope, name, ...)   scope(int64_t name)
+#define DELAY(scope, name, ...)     scope(int64_t name)
+#define FLAG(scope, name, ...)      scope(bool name)
+#define CHOICE(scope, name, ...)    scope(int name)
+#define CHANGE(scope, name, ...)    scope(int64_t name)
+#define TEXT(scope, name, ...)      scope(const char *name)
+#define MODE(scope, name, ...)      scope(mode_t name)
+#define NAMES(scope, name, ...)     scope(const char *name)
+#define ADDRESSES(scope, name, ...) scope(const char *name)
 #include "conf/options.def"
 #undef DAEMON
 #undef RULE
@@ -103,12 +105,12 @@ struct conf_listen {
     struct conf_place at;
     const struct conf_rule *rule; /* whose it is */
     enum conf_protocol protocol;
-    enum addr_kind kind;          /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
-    struct addr address;          /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
-                                     ADDR_PATH: AF_UNIX */
-    const char *systemd;          /* ADDR_SYSTEMD: the name; else NULL */
-    const char *text; /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web",
-                         "udp:0.0.0.0:53", "udp:239.1.2.3:5000%eth1,eth2<10.0.0.1" */
+    enum addr_kind kind; /* ADDR_LITERAL, ADDR_ANY, ADDR_PATH, ADDR_SYSTEMD */
+    struct addr address; /* ADDR_LITERAL; ADDR_ANY: [::] with the port, both families;
+                            ADDR_PATH: AF_UNIX */
+    const char *systemd; /* ADDR_SYSTEMD: the name; else NULL */
+    const char *text;    /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web",
+                            "udp:0.0.0.0:53", "udp:239.1.2.3:5000%eth1,eth2<10.0.0.1" */
     uint16_t upstream_port;   /* where this socket's clients go; 0 when the upstream has no port */
     uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
     uint32_t backlog;

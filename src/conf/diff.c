@@ -55,12 +55,24 @@ static bool have_same_options(enum option_where where, const void *a, const void
     return true;
 }
 
+static bool have_same_targets(const struct conf_rule *a, const struct conf_rule *b)
+{
+    if (a->target_count != b->target_count)
+        return false;
+    for (size_t i = 0; i < a->target_count; i++) {
+        if (!addr_equal(&a->targets[i].address, &b->targets[i].address) ||
+            !have_same_options(IN_TARGET, &a->targets[i], &b->targets[i]))
+            return false;
+    }
+    return true;
+}
+
 /* The same host or path, whatever the port. Host names have no case (RFC 4343). */
 static bool have_same_host(const struct conf_rule *a, const struct conf_rule *b)
 {
     struct addr x = a->upstream, y = b->upstream;
 
-    if (a->upstream_kind != b->upstream_kind)
+    if (a->upstream_kind != b->upstream_kind || !have_same_targets(a, b))
         return false;
     if (a->upstream_kind == ADDR_NAME)
         return strcasecmp(a->upstream_name, b->upstream_name) == 0;

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "conf/listen_text.h"
 #include "conf/options.h"
 
 /* "name = value;" unless it is unset. */
@@ -13,17 +14,11 @@ static void dump_option(const struct option *o, enum option_where where, const v
 {
     const char *const *text = (const void *)((const char *)base + o->offset[where]);
 
-    if ((o->type == OPTION_TEXT || o->type == OPTION_NAMES) && *text == NULL)
+    if (option_is_text(o) && *text == NULL)
         return;
     fprintf(out, "%s%s = ", indent, o->name);
     option_print(o, where, base, out);
     fputs(";\n", out);
-}
-
-/* Does it say how a socket file is made? Such options are warned of where there is none. */
-static bool is_of_socket_file(const struct option *o)
-{
-    return strncmp(o->name, "socket_", strlen("socket_")) == 0;
 }
 
 static bool is_socket_file(const struct conf_listen *l)
@@ -31,32 +26,54 @@ static bool is_socket_file(const struct conf_listen *l)
     return l->kind == ADDR_PATH && l->address.un.path[0] == '/';
 }
 
-static void dump_options(enum option_where where, const void *base, bool socket_file,
-                         const char *indent, FILE *out)
+/* Options that mean something only for some are dumped only there: elsewhere they are warned of. */
+struct dumping {
+    enum option_where where;
+    const void *base;
+    bool socket_file; /* it is one, or the rule has one */
+    bool datagram;    /* the rule has an address for UDP */
+    bool group;       /* the target is one */
+    bool to_many;     /* the rule has a target that is a group or a broadcast address */
+};
+
+static bool has_effect(const struct dumping *d, const struct option *o)
+{
+    if (strncmp(o->name, "socket_", strlen("socket_")) == 0)
+        return d->socket_file;
+    if (strncmp(o->name, "udp_", strlen("udp_")) == 0)
+        return d->datagram;
+    if (strcmp(o->name, "ttl") == 0)
+        return d->group;
+    if (strcmp(o->name, "source_port") == 0)
+        return d->to_many;
+    if (strcmp(o->name, "broadcast") == 0)
+        return *(const bool *)((const char *)d->base + o->offset[d->where]);
+    if (d->where == IN_LISTEN && strcmp(o->name, "max_connections") == 0)
+        return ((const struct conf_listen *)d->base)->max_connections != UINT32_MAX; /* unset */
+    return true;
+}
+
+static void dump_options(const struct dumping *d, const char *indent, FILE *out)
 {
     size_t count;
     const struct option *table = option_table(&count);
 
     for (size_t i = 0; i < count; i++) {
-        if (!option_allowed(&table[i], where) || (!socket_file && is_of_socket_file(&table[i])))
-            continue;
-        if (where == IN_LISTEN && strcmp(table[i].name, "max_connections") == 0 &&
-            ((const struct conf_listen *)base)->max_connections == UINT32_MAX)
-            continue; /* not set on the address */
-        dump_option(&table[i], where, base, indent, out);
+        if (option_allowed(&table[i], d->where) && has_effect(d, &table[i]))
+            dump_option(&table[i], d->where, d->base, indent, out);
     }
 }
 
-/* The address of one listen, or of the range that it begins. */
-static void dump_address(const struct conf_listen *l, size_t count, FILE *out)
+/* An address, or the range of ports that it begins. */
+static void dump_address(const char *address, unsigned first, unsigned last, FILE *out)
 {
-    char text[ADDR_TEXT_MAX + sizeof("-65535")];
+    char text[LISTEN_TEXT_MAX + sizeof("-65535")];
 
-    if (count == 1) {
-        option_print_text(l->text, out);
+    if (first == last) {
+        option_print_text(address, out);
         return;
     }
-    snprintf(text, sizeof(text), "%s-%u", l->text, (unsigned)l[count - 1].address.port);
+    snprintf(text, sizeof(text), "%s-%u", address, last);
     option_print_text(text, out);
 }
 
@@ -71,36 +88,89 @@ static void dump_listens(const struct conf_rule *rule, FILE *out)
     fputs("        listen = (\n", out);
     for (size_t i = 0; i < rule->listen_count; i += range) {
         const struct conf_listen *l = &rule->listens[i];
+        struct dumping d = {.where = IN_LISTEN, .base = l, .socket_file = is_socket_file(l)};
+        bool is_inet = l->kind == ADDR_LITERAL || l->kind == ADDR_ANY;
+        char text[LISTEN_TEXT_MAX];
 
         fputs("            {\n                address = ", out);
-        dump_address(l, range, out);
+        dump_address(is_inet ? listen_address(l, text, sizeof(text)) : l->text, l->address.port,
+                     l[range - 1].address.port, out);
         fputs(";\n", out);
-        dump_options(IN_LISTEN, l, is_socket_file(l), "                ", out);
+        dump_options(&d, "                ", out);
         fputs(i + range < rule->listen_count ? "            },\n" : "            }\n", out);
+    }
+    fputs("        );\n", out);
+}
+
+static bool is_to_many(const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < rule->target_count; i++) {
+        if (rule->targets[i].broadcast || addr_is_group(&rule->targets[i].address))
+            return true;
+    }
+    return false;
+}
+
+static void dump_target(const struct conf_rule *rule, const struct conf_target *t, FILE *out)
+{
+    struct dumping d = {.where = IN_TARGET,
+                        .base = t,
+                        .group = addr_is_group(&t->address),
+                        .to_many = is_to_many(rule)};
+    unsigned first = t->address.port, last = first;
+    struct addr address = t->address;
+    char text[ADDR_TEXT_MAX];
+
+    if (first == 0) {
+        first = rule->listens[0].upstream_port;
+        last = rule->listens[rule->listen_count - 1].upstream_port;
+        address.port = (in_port_t)first;
+    }
+    fputs("            {\n                address = ", out);
+    dump_address(addr_print(&address, text, sizeof(text)), first, last, out);
+    fputs(";\n", out);
+    dump_options(&d, "                ", out);
+    fputs("            }", out);
+}
+
+static void dump_upstream(const struct conf_rule *rule, FILE *out)
+{
+    fputs("        upstream = ", out);
+    if (rule->target_count == 0) {
+        option_print_text(rule->upstream_text, out);
+        fputs(";\n", out);
+        return;
+    }
+    fputs("(\n", out);
+    for (size_t i = 0; i < rule->target_count; i++) {
+        dump_target(rule, &rule->targets[i], out);
+        fputs(i + 1 < rule->target_count ? ",\n" : "\n", out);
     }
     fputs("        );\n", out);
 }
 
 static void dump_rule(const struct conf_rule *rule, FILE *out)
 {
-    bool socket_file = false;
+    struct dumping d = {.where = IN_RULE, .base = &rule->options};
 
-    for (size_t i = 0; i < rule->listen_count; i++)
-        socket_file = socket_file || is_socket_file(&rule->listens[i]);
+    for (size_t i = 0; i < rule->listen_count; i++) {
+        d.socket_file = d.socket_file || is_socket_file(&rule->listens[i]);
+        d.datagram = d.datagram || rule->listens[i].protocol != PROTOCOL_STREAM;
+    }
     fprintf(out, "    %s = {\n", rule->name);
     dump_listens(rule, out);
-    fputs("        upstream = ", out);
-    option_print_text(rule->upstream_text, out);
-    fputs(";\n", out);
-    dump_options(IN_RULE, &rule->options, socket_file, "        ", out);
+    dump_upstream(rule, out);
+    dump_options(&d, "        ", out);
     fputs("    };\n", out);
 }
 
 /* All that stands before the first rule. */
 static void dump_head(const struct conf *conf, FILE *out)
 {
+    struct dumping d = {.where = IN_DAEMON, .base = &conf->daemon};
+
     fputs("daemon = {\n", out);
-    dump_options(IN_DAEMON, &conf->daemon, true, "    ", out);
+    dump_options(&d, "    ", out);
     fputs("};\nrules = {\n", out);
 }
 
@@ -126,6 +196,10 @@ static const char *scope_words(const struct option *o)
 {
     if (option_allowed(o, IN_DAEMON))
         return "daemon";
+    if (option_allowed(o, IN_LISTEN) && option_allowed(o, IN_TARGET))
+        return "rule, address, upstream";
+    if (option_allowed(o, IN_TARGET))
+        return "rule, upstream";
     return option_allowed(o, IN_LISTEN) ? "rule, address" : "rule";
 }
 

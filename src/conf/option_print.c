@@ -67,8 +67,12 @@ int option_print_allowed(const struct option *o, char *out, size_t size)
     case OPTION_CHANGE:
         return print_changes(o, out, size);
     case OPTION_TEXT:
-    case OPTION_NAMES:
         return snprintf(out, size, "1 to %" PRId64 " characters", o->max);
+    case OPTION_NAMES:
+        return snprintf(out, size, "1 to %" PRId64 " characters, or an array of up to %d such",
+                        o->max, OPTION_NAMES_MAX);
+    case OPTION_ADDRESSES:
+        return snprintf(out, size, "an IP address, or an array of up to %d", OPTION_NAMES_MAX);
     case OPTION_MODE:
         return snprintf(out, size, "\"0000\" to \"%04" PRIo64 "\"", (uint64_t)o->max);
     }
@@ -140,10 +144,13 @@ bool option_print(const struct option *o, enum option_where where, const void *b
         return true;
     case OPTION_TEXT:
     case OPTION_NAMES:
+    case OPTION_ADDRESSES:
         break;
     }
-    if (*(const char *const *)field == NULL)
-        return false;
-    option_print_text(*(const char *const *)field, out);
-    return true;
+    const char *value = *(const char *const *)field;
+    if (value != NULL && o->type == OPTION_TEXT)
+        option_print_text(value, out);
+    else if (value != NULL)
+        option_print_names(value, out);
+    return value != NULL;
 }

@@ -32,6 +32,7 @@ static void store(const struct option *o, void *field, int64_t value)
         break;
     case OPTION_TEXT:
     case OPTION_NAMES:
+    case OPTION_ADDRESSES:
         break;
     }
 }
@@ -40,7 +41,7 @@ void option_reset(const struct option *o, enum option_where where, void *base)
 {
     void *field = (char *)base + o->offset[where];
 
-    if (o->type == OPTION_TEXT || o->type == OPTION_NAMES)
+    if (option_is_text(o))
         *(const char **)field = o->text;
     else
         store(o, field, o->value);
@@ -64,6 +65,7 @@ static const char *type_words(enum option_type type)
     case OPTION_TEXT:
         return "a text in quotes";
     case OPTION_NAMES:
+    case OPTION_ADDRESSES:
         return "a text in quotes, or an array of some";
     case OPTION_MODE:
         break;
@@ -213,6 +215,21 @@ static const char *set_text(const struct option *o, const char **field, const st
     return NULL;
 }
 
+static const char *set_names(const struct option *o, const char **field, const struct conf_node *v,
+                             struct arena *arena)
+{
+    const char *joined, *error;
+    const struct conf_node *at = option_join(o, v, arena, &joined, &error);
+
+    if (error == NULL)
+        *field = joined;
+    else if (at->type == NODE_TEXT || (at->type == NODE_LIST && at->first == NULL))
+        return wrong(o, at, error, arena);
+    else
+        return wrong_type(o, at, arena);
+    return NULL;
+}
+
 /* Is any number from min to max a value? Words have been looked up. */
 static bool has_range(const struct option *o)
 {
@@ -245,8 +262,10 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
         error = read_change(o, v, &number, arena);
         break;
     case OPTION_TEXT:
-    case OPTION_NAMES:
         return set_text(o, field, v, arena);
+    case OPTION_NAMES:
+    case OPTION_ADDRESSES:
+        return set_names(o, field, v, arena);
     case OPTION_MODE:
         error = read_mode(o, v, &number, arena);
         break;
@@ -285,6 +304,7 @@ bool option_equal(const struct option *o, enum option_where where, const void *a
         return *(const mode_t *)x == *(const mode_t *)y;
     case OPTION_TEXT:
     case OPTION_NAMES:
+    case OPTION_ADDRESSES:
         break;
     }
     return texts_equal(*(const char *const *)x, *(const char *const *)y);

@@ -21,9 +21,11 @@ static const struct option_choice log_target_choices[] = {{"auto", TARGET_AUTO},
                                                           {"journal", TARGET_JOURNAL},
                                                           {"syslog", TARGET_SYSLOG},
                                                           {NULL, 0}};
-static const struct option_choice on_limit_choices[] = {
-    {"drop", ON_LIMIT_DROP}, {"reset", ON_LIMIT_RESET}, {"wait", ON_LIMIT_WAIT},
-    {"evict", ON_LIMIT_EVICT}, {NULL, 0}};
+static const struct option_choice on_limit_choices[] = {{"drop", ON_LIMIT_DROP},
+                                                        {"reset", ON_LIMIT_RESET},
+                                                        {"wait", ON_LIMIT_WAIT},
+                                                        {"evict", ON_LIMIT_EVICT},
+                                                        {NULL, 0}};
 static const struct option_choice on_change_choices[] = {
     {"keep", ON_CHANGE_KEEP}, {"drain", ON_CHANGE_DRAIN}, {"kill", ON_CHANGE_KILL}, {NULL, 0}};
 static const struct option_choice persist_choices[] = {
@@ -67,6 +69,8 @@ static const struct option table[] = {
     {#name, OPTION_MODE, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
 #define NAMES(scope, name, def, min, max, help) \
     {#name, OPTION_NAMES, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
+#define ADDRESSES(scope, name, def, min, max, help) \
+    {#name, OPTION_ADDRESSES, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
 #include "conf/options.def"
 };
 /* clang-format on */

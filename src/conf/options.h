@@ -18,6 +18,7 @@ enum option_type {
     OPTION_TEXT,
     OPTION_MODE,
     OPTION_NAMES,
+    OPTION_ADDRESSES,
 };
 
 /* Where an option can stand. */
@@ -36,14 +37,16 @@ struct option_choice {
 
 #define OPTION_NOWHERE ((size_t)-1)
 
+#define OPTION_NAMES_MAX 16 /* of one option, or addresses */
+
 #define OPTION_DRAIN "drain:" /* what stands before the duration of an OPTION_CHANGE */
 
 struct option {
     const char *name;
     enum option_type type;
     size_t offset[WHERE_COUNT]; /* of the member; OPTION_NOWHERE where the option can't stand */
-    int64_t value;              /* the default, for all types but OPTION_TEXT and OPTION_NAMES */
-    const char *text;           /* the default of an OPTION_TEXT or OPTION_NAMES */
+    int64_t value;              /* the default, for all types but those of texts */
+    const char *text;           /* the default of an OPTION_TEXT, OPTION_NAMES, OPTION_ADDRESSES */
     int64_t min, max;
     const struct option_choice *choices;
     const char *help;
@@ -80,8 +83,24 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
 /* Have the structs `a` and `b` of `where` the same value of the option? */
 bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b);
 
-/* Print the option's value as the config language writes it. False when it is unset (a TEXT). */
+/* Print the option's value as the config language writes it. False when it is unset (a text). */
 bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out);
+
+/* Is the member a text, NULL when it is unset? */
+static inline bool option_is_text(const struct option *o)
+{
+    return o->type == OPTION_TEXT || o->type == OPTION_NAMES || o->type == OPTION_ADDRESSES;
+}
+
+/*
+ * Join the names (addresses) of a value with commas, in the arena. Returns the value, or with
+ * *error set that of its elements which is wrong.
+ */
+const struct conf_node *option_join(const struct option *o, const struct conf_node *value,
+                                    struct arena *arena, const char **joined, const char **error);
+
+/* Print such a text as the config language writes it, one as a string, several as an array. */
+void option_print_names(const char *joined, FILE *out);
 
 /* Print `text` as a string of the config language, quoted. */
 void option_print_text(const char *text, FILE *out);
