@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/udp.h"
 #include "flow/worker.h"
 #include "os/dgram.h"
 #include "os/sock.h"
@@ -27,6 +28,7 @@ struct dial {
     size_t next;   /* the address to try after the current one */
     enum end last; /* what the last attempt came to */
     int error;     /* the errno of that */
+    bool over;     /* all has failed, for the reason in `last` */
     bool entering; /* dial_enter() has not returned: verdicts go through it */
     struct verdict verdict;
 };
@@ -55,12 +57,27 @@ static enum end end_of(int error)
     }
 }
 
+/*
+ * A client of datagrams does not hear of it and goes on sending: each datagram would be an attempt
+ * of its own, and a line in the log. Its session takes them for a while, and then ends.
+ */
+static struct verdict linger(struct session *s, enum end end)
+{
+    struct dial *d = s->dial;
+
+    if (!d || session_timer(s, UDP_FAILED_MS))
+        return VERDICT_END(end);
+    d->over = true;
+    d->last = end;
+    return VERDICT_WAIT;
+}
+
 static struct verdict failed(struct session *s, enum end end, int error)
 {
     s->reset[CLIENT] = true;
     s->reset[UPSTREAM] = true;
     s->error = error;
-    return VERDICT_END(end);
+    return s->udp ? linger(s, end) : VERDICT_END(end);
 }
 
 static void drop_attempt(struct session *s)
@@ -194,7 +211,7 @@ static struct verdict resolve(struct session *s)
     d->last = END_RESOLVE_FAILED;
     resolve_start(s->worker->resolver, &d->request, s->conf->rule->upstream_name, on_resolved);
     d->entering = false;
-    if (d->verdict.what != WAIT || d->count > 0)
+    if (d->verdict.what != WAIT || d->count > 0 || d->over)
         return d->verdict;
     if (wait_for(s, left(s, d->deadline)))
         return failed(s, END_ERROR, ENOMEM);
@@ -273,6 +290,8 @@ struct verdict dial_timer(struct session *s)
 {
     struct dial *d = s->dial;
 
+    if (d->over)
+        return VERDICT_END(d->last);
     if (d->count == 0) {
         s->why = "no answer within connect_timeout";
         return failed(s, END_RESOLVE_FAILED, 0);

@@ -42,6 +42,8 @@ void udp_free(struct worker *w)
         return;
     if (w->udp->net)
         udp_net_free(w);
+    if (w->udp->flushing)
+        list_remove(&w->udp->flush.link);
     dgram_batch_free(w->udp->in);
     dgram_batch_free(w->udp->out);
     free(w->udp);

@@ -26,6 +26,10 @@ struct listener;
 struct udp_membership;
 struct udp_net;
 
+/* How long a session lives on whose upstream can't be had: the client goes on sending, and each
+ * datagram would make another one. The upstream may be there again with the next. */
+#define UDP_FAILED_MS 1000
+
 /* Where a session stands in line to be evicted: those whose upstream has answered come last. */
 enum udp_line { LINE_UNANSWERED, LINE_ANSWERED, UDP_LINES };
 

@@ -57,8 +57,12 @@ void udp_session_detach(struct session *s)
     list_remove(&u->by_listener);
     list_remove(&u->by_rule);
     list_remove(&u->touched);
-    while ((link = list_take_first(&u->kept)))
-        free(container_of(link, struct kept, link));
+    while ((link = list_take_first(&u->kept))) {
+        struct kept *k = container_of(link, struct kept, link);
+
+        u->dropped[CLIENT] += dgram_count(&(struct dgram){.size = k->size, .segment = k->segment});
+        free(k);
+    }
 }
 
 void udp_session_touch(struct session *s)
@@ -181,15 +185,11 @@ void udp_session_send(struct session *s)
     send_on(s, list, count);
 }
 
-/* It may be a moment of weakness of the upstream, and the next datagram may find it there again:
- * the session stays for a little while. */
-#define REFUSED_MS 1000
-
 void udp_session_refused(struct session *s, int error)
 {
     s->error = error;
     if (s->udp->refused)
         return;
     s->udp->refused = true;
-    session_timer(s, REFUSED_MS);
+    session_timer(s, UDP_FAILED_MS);
 }
