@@ -1,70 +1,221 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Groups and broadcasts are not there yet. */
+/* What a worker knows of the networks around it, and whether a datagram has any business here. */
 #include "config.h"
 
 #include "flow/udp_net.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "flow/listener.h"
+#include "flow/udp_net_inside.h"
+#include "flow/worker.h"
+
+/* After news it is not listened to any for so long: on some machines something changes all the
+ * time, and to look costs as much as there are addresses. */
+#define REST_MS 100
+
+#define PORTS 65536
+
+static void watch_news(struct watch *w, unsigned events);
+
+/* --- the worker's ---------------------------------------------------------------------------- */
+
+static void dispose(struct udp_net *net)
+{
+    loop_timer_stop(net->worker->loop, &net->rest);
+    loop_timer_stop(net->worker->loop, &net->retry);
+    loop_unwatch(net->worker->loop, &net->watch);
+    if (net->fd >= 0)
+        close(net->fd);
+    interfaces_free(net->interfaces);
+    udp_guard_free(net->guard);
+    free(net->ports[0]);
+    free(net->ports[1]);
+    free(net);
+}
+
+/* Returns 0 or a negative errno. The watch comes first: what changes from there on is news. */
+static int set_up(struct udp_net *net)
+{
+    uint64_t key[2];
+    int error;
+
+    net->fd = interfaces_watch();
+    if (net->fd < 0)
+        return net->fd;
+    error = loop_watch(net->worker->loop, &net->watch, net->fd, LOOP_READ, watch_news);
+    if (error)
+        return error;
+    if (getrandom(key, sizeof(key), 0) != sizeof(key))
+        return -errno;
+    errno = ENOMEM; /* what is missing, unless interfaces_new() knows better */
+    net->guard = udp_guard_new(key);
+    net->ports[0] = calloc(PORTS, sizeof(*net->ports[0]));
+    net->ports[1] = calloc(PORTS, sizeof(*net->ports[1]));
+    net->interfaces = interfaces_new();
+    return net->guard && net->ports[0] && net->ports[1] && net->interfaces ? 0 : -errno;
+}
+
+static struct udp_net *make(struct worker *w)
+{
+    struct udp_net *net = calloc(1, sizeof(*net));
+    int error;
+
+    if (!net)
+        return NULL;
+    net->worker = w;
+    net->watch = WATCH_NONE;
+    list_init(&net->memberships);
+    error = set_up(net);
+    if (error == 0)
+        return net;
+    dispose(net);
+    errno = -error;
+    return NULL;
+}
+
+struct udp_net *udp_net_of(struct worker *w)
+{
+    struct udp *u = udp_of(w);
+
+    if (!u) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (!u->net)
+        u->net = make(w);
+    return u->net;
+}
 
 void udp_net_free(struct worker *w)
 {
-    (void)w;
+    if (!w->udp || !w->udp->net)
+        return;
+    dispose(w->udp->net);
+    w->udp->net = NULL;
 }
 
-int udp_net_join(struct listener *l, const struct addr *bound, const char **why)
+/* --- interfaces that change ------------------------------------------------------------------ */
+
+static void on_rested(struct timer *t)
 {
-    (void)l;
-    (void)bound;
-    *why = "groups and broadcasts are not there yet";
-    return -ENOTSUP;
+    struct udp_net *net = container_of(t, struct udp_net, rest);
+
+    loop_change(net->worker->loop, &net->watch, LOOP_READ);
 }
 
-int udp_net_change(struct listener *l, const char **why)
+static void watch_news(struct watch *w, unsigned events)
 {
-    (void)l;
-    *why = NULL;
-    return 0;
+    struct udp_net *net = container_of(w, struct udp_net, watch);
+    int error;
+
+    (void)events; /* an error is that messages were lost */
+    if (!interfaces_news(net->fd))
+        return;
+    if (loop_timer(net->worker->loop, &net->rest, REST_MS, on_rested) == 0)
+        loop_change(net->worker->loop, &net->watch, 0);
+    error = interfaces_refresh(net->interfaces);
+    if (error) {
+        struct log_field why = LOG_TEXT("error", strerror(-error));
+
+        log_fields(net->worker->log, LEVEL_WARNING, "cannot look at the network interfaces", &why,
+                   1);
+        return;
+    }
+    memset(net->ways, 0, sizeof(net->ways));
+    udp_group_update(net);
 }
 
-void udp_net_leave(struct listener *l)
+unsigned udp_net_way(struct udp_net *net, const struct addr *to)
 {
-    (void)l;
+    int64_t now = loop_now(net->worker->loop);
+    struct udp_way *way;
+
+    for (way = net->ways; way < net->ways + WAYS; way++) {
+        if (addr_equal(&way->to, to))
+            break;
+    }
+    if (way == net->ways + WAYS) {
+        way = &net->ways[net->next_way];
+        net->next_way = (net->next_way + 1) % WAYS;
+    } else if (now - way->asked < WAY_MS) {
+        return way->interface;
+    }
+    *way = (struct udp_way){
+        .to = *to, .interface = interfaces_towards(net->interfaces, to), .asked = now};
+    return way->interface;
+}
+
+/* --- what has no business here --------------------------------------------------------------- */
+
+struct udp_segment udp_net_segment(const struct addr *to, in_port_t port, unsigned interface)
+{
+    struct udp_segment at = {.interface = interface};
+
+    if (addr_is_group(to)) {
+        at.to = *to;
+        at.to.scope = 0;
+    } else {
+        at.to.family = AF_INET;
+        at.to.v4.s_addr = INADDR_BROADCAST;
+    }
+    at.to.port = port;
+    return at;
+}
+
+static bool hears_on(const struct udp_membership *m, uint32_t interface)
+{
+    if (m->place_count == 0)
+        return true;
+    for (size_t i = 0; i < m->place_count; i++) {
+        if (m->places[i].name[0] == '\0' || m->places[i].index == interface)
+            return true;
+    }
+    return false;
+}
+
+static bool hears_of(const struct udp_membership *m, const struct addr *peer)
+{
+    if (m->source_count == 0)
+        return true;
+    for (size_t i = 0; i < m->source_count; i++) {
+        if (udp_is_same_host(&m->sources[i], peer))
+            return true;
+    }
+    return false;
+}
+
+/* Did a socket of ours send it? */
+static bool is_own(const struct udp_net *net, const struct addr *peer)
+{
+    const uint32_t *port = udp_net_port(net, peer);
+
+    return port && *port > 0 && interfaces_has(net->interfaces, peer);
 }
 
 bool udp_net_takes(struct listener *l, const struct dgram *d)
 {
-    (void)l;
-    (void)d;
-    return false;
-}
+    const struct udp_membership *m = l->udp->membership;
+    struct udp_net *net = l->worker->udp->net;
+    const struct dgram_path *path = d->path;
+    struct udp_segment at;
 
-int udp_net_open(struct session *s)
-{
-    (void)s;
-    return -ENOTSUP;
-}
-
-void udp_net_resume(struct session *s)
-{
-    (void)s;
-}
-
-void udp_net_close(struct session *s)
-{
-    (void)s;
-}
-
-void udp_net_send(struct session *s, struct dgram *const *list, unsigned count)
-{
-    (void)s;
-    (void)list;
-    (void)count;
-}
-
-bool udp_net_answers(const struct session *s, const struct dgram *d)
-{
-    (void)s;
-    (void)d;
-    return false;
+    if (!hears_on(m, path->interface))
+        return false;
+    if (m->group.family != AF_UNSPEC) {
+        if (!udp_is_same_host(&m->group, &d->dest) || !hears_of(m, &path->peer))
+            return false;
+    } else if (!d->is_to_many) {
+        return true;
+    } else if (!l->conf->broadcast || addr_is_group(&d->dest)) {
+        return false;
+    }
+    if (is_own(net, &path->peer))
+        return false;
+    at = udp_net_segment(&d->dest, m->port, path->interface);
+    return udp_guard_heard(net->guard, &at, &path->peer, d->bytes, d->size,
+                           loop_now(net->worker->loop));
 }

@@ -121,6 +121,9 @@ bool dgram_sends_runs(int fd);
 /* TTL and hop limit of what is sent to groups (ip(7), ipv6(7)). Returns 0 or a negative errno. */
 int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl);
 
+/* TTL of what is sent to hosts and broadcast addresses of IPv4; 0: the system's. Likewise. */
+int dgram_broadcast_ttl(int fd, unsigned ttl);
+
 /* Throw away whatever arrives (a filter that takes nothing; socket(7), SO_ATTACH_FILTER). Returns 0
  * or a negative errno. */
 int dgram_deafen(int fd);

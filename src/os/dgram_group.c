@@ -67,3 +67,10 @@ int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl)
 
     return setsockopt(fd, level_of(family), option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
+
+int dgram_broadcast_ttl(int fd, unsigned ttl)
+{
+    int value = ttl == 0 ? -1 : (int)ttl; /* ip(7): -1 is the default */
+
+    return setsockopt(fd, IPPROTO_IP, IP_TTL, &value, sizeof(value)) < 0 ? -errno : 0;
+}
