@@ -132,7 +132,9 @@ int dgram_deafen(int fd);
  * Membership of a group (RFC 3678), on the interface of that index (0: as the routes say), of all
  * senders or, unless `source` is NULL, of one alone. Returns 0 or a negative errno: -EADDRINUSE
  * (joined already), -ENODEV (no such interface, or no route), -EADDRNOTAVAIL (not joined),
- * -ENOBUFS (more than net.ipv4.igmp_max_memberships).
+ * -ENOBUFS (more than net.ipv4.igmp_max_memberships). An interface that has gone can be left. IPv6
+ * does not keep interfaces apart: a socket hears a group of its wherever anybody on this machine
+ * has joined it, so each datagram is to be asked for its interface.
  */
 int dgram_join(int fd, const struct addr *group, unsigned interface, const struct addr *source);
 int dgram_leave(int fd, const struct addr *group, unsigned interface, const struct addr *source);
