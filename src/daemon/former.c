@@ -11,6 +11,16 @@
 #include "daemon/store.h"
 #include "flow/admit.h"
 
+/* As they are booked: those that a session may have. */
+static uint64_t count_fds(const struct snapshot *snap)
+{
+    uint64_t count = snap->listener_count;
+
+    for (uint32_t i = 0; i < snap->session_count; i++)
+        count += snap->sessions[i].is_datagrams ? SESSION_FDS_DATAGRAMS : SESSION_FDS;
+    return count;
+}
+
 void former_find(struct former *f, struct passed *passed)
 {
     int error = reexec_take(&f->in, passed, &f->problem);
@@ -23,8 +33,7 @@ void former_find(struct former *f, struct passed *passed)
     if (error)
         f->forget = NULL;
     else if (f->forget == reexec_forget)
-        f->inherited =
-            f->in.snapshot.listener_count + (uint64_t)SESSION_FDS * f->in.snapshot.session_count;
+        f->inherited = count_fds(&f->in.snapshot);
 }
 
 struct conf *former_conf(const struct former *f)

@@ -23,9 +23,9 @@ struct handover {
 };
 
 /*
- * Write down all that lives. Bytes in pipes are taken into memory for it; apart from that nothing
- * changes, and all may go on afterwards. Returns 0 and fills *h, which the caller frees; or a
- * negative errno.
+ * Write down all that lives. Bytes in pipes are taken into memory for it, and replies that wait are
+ * sent; apart from that nothing changes, and all may go on afterwards. Returns 0 and fills *h,
+ * which the caller frees; or a negative errno.
  */
 int handover_save(struct ruleset *set, struct handover *h);
 void handover_free(struct handover *h);

@@ -9,11 +9,12 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "daemon/handover.h"
-#include "flow/admit.h"
 #include "flow/dial.h"
 #include "flow/drain.h"
 #include "flow/listener.h"
 #include "flow/session.h"
+#include "flow/udp.h"
+#include "os/dgram.h"
 #include "os/sock.h"
 
 /* A config of the snapshot, at work again. */
@@ -44,8 +45,8 @@ static int take(const struct inheritance *in, const struct snap_fd *fd)
     return fd->number < 0 ? -1 : in->take(in->arg, fd);
 }
 
-/* A cut stream must never look whole. */
-static void reset_both(int client, int upstream)
+/* A cut stream must never look whole. Of datagrams nobody can tell. */
+static void give_up(int client, int upstream)
 {
     if (client >= 0)
         sock_abort(client);
@@ -58,7 +59,7 @@ void handover_refuse(const struct inheritance *in)
     for (uint32_t i = 0; i < in->snapshot.session_count; i++) {
         const struct snap_session *s = &in->snapshot.sessions[i];
 
-        reset_both(take(in, &s->fd[CLIENT]), take(in, &s->fd[UPSTREAM]));
+        give_up(take(in, &s->fd[CLIENT]), take(in, &s->fd[UPSTREAM]));
     }
 }
 
@@ -107,8 +108,13 @@ static const char *restore_confs(struct restoring *r)
 
 /* --- rules and listeners --------------------------------------------------------------------- */
 
-static void restore_ended(struct account *a, const struct snap_rule *from)
+static void restore_account(struct account *a, const struct snap_rule *from)
 {
+    atomic_store(&a->bytes_in, from->bytes_in);
+    atomic_store(&a->bytes_out, from->bytes_out);
+    atomic_store(&a->datagrams_in, from->datagrams_in);
+    atomic_store(&a->datagrams_out, from->datagrams_out);
+    atomic_store(&a->dropped, from->dropped);
     for (uint32_t i = 0; i < from->ended_count; i++) {
         for (enum end end = 0; end < ENDS; end++) {
             if (strcmp(from->ended[i].word, end_word(end)) == 0)
@@ -134,9 +140,7 @@ static const char *restore_rules(struct restoring *r)
         if (!r->rules[i])
             return "out of memory";
         r->rules[i]->running = from->running;
-        atomic_store(&r->rules[i]->account.bytes_in, from->bytes_in);
-        atomic_store(&r->rules[i]->account.bytes_out, from->bytes_out);
-        restore_ended(&r->rules[i]->account, from);
+        restore_account(&r->rules[i]->account, from);
         if (from->running)
             r->set->rules[r->set->count++] = rule_ref(r->rules[i]);
     }
@@ -230,11 +234,33 @@ static int fill_flows(struct session *s, const struct snap_session *from)
     return error;
 }
 
+static void fill_udp(struct session *s, const struct snap_session *from)
+{
+    struct udp_session *u = s->udp;
+
+    u->interface = from->udp.interface;
+    u->answered = from->udp.answered;
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        s->flow[side].bytes = from->flow[side].bytes;
+        u->datagrams[side] = from->udp.datagrams[side];
+        u->dropped[side] = from->udp.dropped[side];
+    }
+    for (uint32_t i = 0; i < from->udp.kept_count; i++) {
+        const struct snap_dgram *d = &from->udp.kept[i];
+
+        udp_session_keep(
+            s, &(struct dgram){.bytes = d->bytes, .size = d->size, .segment = d->segment});
+    }
+    udp_session_touch(s); /* who was silent longest comes first in the snapshot, too */
+}
+
 /* Silence counts only while somebody was there to hear. */
 static int fill(const struct restoring *r, struct session *s, const struct snap_session *from)
 {
     int64_t now = loop_now(s->worker->loop);
 
+    if (s->udp)
+        fill_udp(s, from);
     s->id = from->id;
     s->stage = from->stage == SNAP_DIAL ? STAGE_DIAL : STAGE_RELAY;
     s->connected = s->stage == STAGE_RELAY;
@@ -249,7 +275,7 @@ static int fill(const struct restoring *r, struct session *s, const struct snap_
     s->half_end = (uint8_t)end_of_word(from->half_end);
     for (enum side side = CLIENT; side <= UPSTREAM; side++)
         s->reset[side] = from->reset[side];
-    return fill_flows(s, from);
+    return s->udp ? 0 : fill_flows(s, from);
 }
 
 static void resume(struct session *s, const struct snap_session *from)
@@ -265,6 +291,26 @@ static void resume(struct session *s, const struct snap_session *from)
     if (from->drain_ms != UINT64_MAX)
         drain_session(s, (int64_t)from->drain_ms + 1);
     session_resume(s, &dial);
+    if (!s->udp || s->ended || s->stage != STAGE_RELAY)
+        return;
+    if (from->udp.refused)
+        udp_session_refused(s, s->error);
+    if (udp_session_is_done(s))
+        session_timer(s, 1);
+}
+
+static struct session *adopt(const struct snap_session *from, struct rule *rule, struct listener *l,
+                             const struct conf_listen *conf)
+{
+    const struct dgram_path path = {.peer = from->client, .local = from->udp.local};
+
+    return from->is_datagrams ? session_adopt_datagrams(rule, l, conf, &path)
+                              : session_adopt(rule, l, conf);
+}
+
+static bool is_missing(int fd, const struct snap_fd *from)
+{
+    return fd < 0 && from->number >= 0;
 }
 
 static const char *restore_session(struct restoring *r, const struct snap_session *from)
@@ -278,12 +324,14 @@ static const char *restore_session(struct restoring *r, const struct snap_sessio
 
     if (!conf || strcmp(conf->rule->name, rule->conf->name) != 0)
         why = "its rule is missing";
-    else if (client < 0 || (upstream < 0 && from->fd[UPSTREAM].number >= 0))
+    else if (is_missing(client, &from->fd[CLIENT]) || is_missing(upstream, &from->fd[UPSTREAM]))
         why = "its descriptors were not handed over";
-    else if (!(s = session_adopt(rule, l, conf, SESSION_FDS)))
+    else if (from->is_datagrams && (!l || !l->udp))
+        why = "its listener is not there any more";
+    else if (!(s = adopt(from, rule, l, conf)))
         why = "no memory or no descriptors for it";
     if (!s) {
-        reset_both(client, upstream);
+        give_up(client, upstream);
         return why;
     }
     s->fd[CLIENT] = client;

@@ -12,6 +12,7 @@
 #include "flow/listener.h"
 #include "flow/move.h"
 #include "flow/session.h"
+#include "flow/udp.h"
 #include "os/sock.h"
 
 /* A config that something alive refers to, and which of its rules. */
@@ -139,7 +140,10 @@ static int save_rule(struct saving *sv, struct rule *rule)
     *out = (struct snap_rule){.name = rule->conf->name,
                               .running = rule->running,
                               .bytes_in = atomic_load(&rule->account.bytes_in),
-                              .bytes_out = atomic_load(&rule->account.bytes_out)};
+                              .bytes_out = atomic_load(&rule->account.bytes_out),
+                              .datagrams_in = atomic_load(&rule->account.datagrams_in),
+                              .datagrams_out = atomic_load(&rule->account.datagrams_out),
+                              .dropped = atomic_load(&rule->account.dropped)};
     error = use_rule(sv, rule->conf, &out->conf);
     return error ? error : save_ended(&rule->account, out);
 }
@@ -241,6 +245,42 @@ static int save_relay(struct session *s, struct snap_session *out)
     return 0;
 }
 
+/* Their bytes are borrowed. */
+static int save_kept(const struct udp_session *u, struct snap_udp *out)
+{
+    size_t count = 0;
+
+    list_for_each (link, next, &u->kept)
+        count++;
+    out->kept = calloc(count + 1, sizeof(*out->kept));
+    if (!out->kept)
+        return -ENOMEM;
+    list_for_each (link, next, &u->kept) {
+        const struct udp_kept *k = container_of(link, struct udp_kept, link);
+
+        out->kept[out->kept_count++] = (struct snap_dgram){k->bytes, k->size, k->segment};
+    }
+    return 0;
+}
+
+static int save_udp(const struct session *s, struct snap_session *out)
+{
+    const struct udp_session *u = s->udp;
+
+    out->udp = (struct snap_udp){
+        .local = u->entry.local,
+        .interface = u->interface,
+        .answered = u->answered,
+        .refused = u->refused,
+    };
+    for (enum side side = CLIENT; side <= UPSTREAM; side++) {
+        out->flow[side].bytes = s->flow[side].bytes;
+        out->udp.datagrams[side] = u->datagrams[side];
+        out->udp.dropped[side] = u->dropped[side];
+    }
+    return save_kept(u, &out->udp);
+}
+
 static int save_session(struct saving *sv, struct session *s)
 {
     struct snap_session *out = &sv->snap.sessions[sv->snap.session_count++];
@@ -252,6 +292,7 @@ static int save_session(struct saving *sv, struct session *s)
         .listener = s->listener ? s->listener->number : SNAP_NONE,
         .listen = s->conf->text,
         .stage = s->stage == STAGE_DIAL ? SNAP_DIAL : SNAP_RELAY,
+        .is_datagrams = s->udp != NULL,
         .client = s->client,
         .upstream = s->upstream,
         .age_ms = since(sv, s->started),
@@ -271,12 +312,25 @@ static int save_session(struct saving *sv, struct session *s)
     error = use_rule(sv, s->conf->rule, &out->conf);
     for (enum side side = CLIENT; side <= UPSTREAM && error == 0; side++)
         error = save_fd(s->fd[side], &out->fd[side], sv->h->sessions, &sv->h->session_count);
-    if (error)
-        return error;
-    if (s->stage == STAGE_RELAY)
+    if (error == 0 && s->stage == STAGE_DIAL)
+        save_dial(s, &out->dial);
+    if (error == 0 && s->udp)
+        return save_udp(s, out);
+    if (error == 0 && s->stage == STAGE_RELAY)
         return save_relay(s, out);
-    save_dial(s, &out->dial);
-    return 0;
+    return error;
+}
+
+/* Those of datagrams in the order in which they stand in line (udp.h), behind the others. */
+static int compare(const void *a, const void *b)
+{
+    const struct snap_session *x = a, *y = b;
+
+    if (x->is_datagrams != y->is_datagrams)
+        return x->is_datagrams ? 1 : -1;
+    if (x->is_datagrams && x->quiet_ms != y->quiet_ms)
+        return x->quiet_ms > y->quiet_ms ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
 static int save_sessions(struct saving *sv)
@@ -292,6 +346,7 @@ static int save_sessions(struct saving *sv)
         if (error == 0)
             error = save_session(sv, container_of(link, struct session, link));
     }
+    qsort(sv->snap.sessions, sv->snap.session_count, sizeof(*sv->snap.sessions), compare);
     return error;
 }
 
@@ -321,6 +376,8 @@ static void free_saving(struct saving *sv)
     }
     for (uint32_t i = 0; i < sv->snap.rule_count; i++)
         free(sv->snap.rules[i].ended);
+    for (uint32_t i = 0; i < sv->snap.session_count; i++)
+        free(sv->snap.sessions[i].udp.kept);
     free(sv->confs);
     free(sv->snap.confs);
     free(sv->snap.rules);
@@ -341,6 +398,8 @@ int handover_save(struct ruleset *set, struct handover *h)
     int error;
 
     *h = (struct handover){0};
+    if (w->udp)
+        udp_flush(w->udp);
     error = save_all(&sv);
     free_saving(&sv);
     if (error)

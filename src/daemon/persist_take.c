@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "flow/admit.h"
 #include "flow/listener.h"
 #include "flow/persist.h"
 #include "flow/session.h"
@@ -137,8 +136,7 @@ static const char *take_session(struct taking *t, const struct persist_slot *slo
         return "its rule is gone";
     if ((slot->upstream.family == AF_UNIX) != (rule->conf->upstream_kind == ADDR_PATH))
         return "its rule has changed";
-    s = session_adopt(rule, find_listener(rule, slot->listen), find_listen(rule, slot->listen),
-                      SESSION_FDS);
+    s = session_adopt(rule, find_listener(rule, slot->listen), find_listen(rule, slot->listen));
     if (!s)
         return "no memory or no descriptors for it";
     s->fd[CLIENT] = client;

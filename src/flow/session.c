@@ -245,17 +245,35 @@ struct session *session_begin_datagrams(struct listener *l, const struct dgram_p
     return s->ended ? NULL : s;
 }
 
-struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf,
-                              unsigned fds)
+struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf)
 {
     struct session *s;
 
-    if (!admit_adopt(rule, l, fds))
+    if (!admit_adopt(rule, l, SESSION_FDS))
         return NULL;
     s = new_session(rule, l, conf);
     if (!s)
-        admit_release(rule, l, fds);
+        admit_release(rule, l, SESSION_FDS);
     return s;
+}
+
+struct session *session_adopt_datagrams(struct rule *rule, struct listener *l,
+                                        const struct conf_listen *conf,
+                                        const struct dgram_path *from)
+{
+    struct session *s;
+
+    if (!admit_adopt(rule, l, SESSION_FDS_DATAGRAMS))
+        return NULL;
+    s = new_session(rule, l, conf);
+    if (s)
+        s->client = from->peer;
+    if (s && udp_session_attach(s, &from->local) == 0)
+        return s;
+    if (s)
+        drop_session(s);
+    admit_release(rule, l, SESSION_FDS_DATAGRAMS);
+    return NULL;
 }
 
 void session_resume(struct session *s, const struct dial_state *dial)

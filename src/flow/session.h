@@ -108,12 +108,17 @@ unsigned session_fds(const struct session *s);
 
 /*
  * A session that another process has begun: a place is taken, whatever the limits, which may have
- * been lowered meanwhile, and `fds` descriptors are booked. `l` may be NULL. The caller sets all
- * that it knows of it, the descriptors first (they are the session's from then on), and then lets
- * it go on. NULL when there is no memory or no descriptor left for it.
+ * been lowered meanwhile. `l` may be NULL. The caller sets all that it knows of it, the descriptors
+ * first (they are the session's from then on), and then lets it go on. NULL when there is no memory
+ * or no descriptor left for it.
  */
-struct session *session_adopt(struct rule *rule, struct listener *l, const struct conf_listen *conf,
-                              unsigned fds);
+struct session *session_adopt(struct rule *rule, struct listener *l,
+                              const struct conf_listen *conf);
+
+/* The same for one of datagrams, whose client has sent along `from`; `l` must be there. */
+struct session *session_adopt_datagrams(struct rule *rule, struct listener *l,
+                                        const struct conf_listen *conf,
+                                        const struct dgram_path *from);
 
 /* Let it go on, in the stage that is set; `dial` says how far that has come in DIAL. */
 void session_resume(struct session *s, const struct dial_state *dial);

@@ -33,6 +33,15 @@ struct udp_net;
 /* Where a session stands in line to be evicted: those whose upstream has answered come last. */
 enum udp_line { LINE_UNANSWERED, LINE_ANSWERED, UDP_LINES };
 
+/* What the client has sent while the upstream's name is being resolved: a datagram, or a run of
+ * some (dgram.h). */
+struct udp_kept {
+    struct list link;
+    uint32_t size;
+    uint32_t segment;
+    uint8_t bytes[];
+};
+
 /* What a listener has for its datagrams. */
 struct udp_listener {
     struct udp_table sessions;
@@ -53,7 +62,7 @@ struct udp_session {
     uint8_t chain_count;              /* ... so many */
     uint8_t waiting;                  /* replies in the worker's batch */
     uint32_t kept_bytes;              /* while dialling ... */
-    struct list kept;                 /* ... datagrams of the client */
+    struct list kept;                 /* ... struct udp_kept */
     uint64_t datagrams[2];            /* that went, by the side they came from */
     uint64_t dropped[2];              /* that did not */
     uint32_t interface;               /* on which the client was heard, an index */
@@ -125,6 +134,9 @@ void udp_session_detach(struct session *s);
 /* A datagram of its client, in a slot of the worker's batch: it is to be sent on, or kept. */
 void udp_session_take(struct session *s, unsigned slot);
 
+/* Keep a copy of it until the upstream is there; it is dropped when there are too many. */
+void udp_session_keep(struct session *s, const struct dgram *d);
+
 /* Send on what was taken. */
 void udp_session_send(struct session *s);
 
@@ -134,8 +146,9 @@ void udp_session_touch(struct session *s);
 /* The session that is to make room on this listener and its rule; NULL: there is none. */
 struct session *udp_session_to_evict(struct listener *l);
 
-/* Has it had all the replies that it may have (udp_replies)? */
-bool udp_session_is_done(const struct session *s);
+/* How many replies it may still have (udp_replies for each of the client's datagrams), but for those
+ * that are waiting to be sent. At 0 it ends. */
+uint64_t udp_session_owed(const struct session *s);
 
 /* ICMP said that nobody is there, with that errno. */
 void udp_session_refused(struct session *s, int error);

@@ -15,14 +15,6 @@
 #define KEPT_MOST     (32u << 10)
 #define KEPT_OVERHEAD 64u
 
-/* The client's next datagrams wait for the upstream. */
-struct kept {
-    struct list link;
-    uint32_t size;
-    uint32_t segment;
-    uint8_t bytes[];
-};
-
 /* --- where it stands ------------------------------------------------------------------------- */
 
 int udp_session_attach(struct session *s, const struct addr *local)
@@ -58,7 +50,7 @@ void udp_session_detach(struct session *s)
     list_remove(&u->by_rule);
     list_remove(&u->touched);
     while ((link = list_take_first(&u->kept))) {
-        struct kept *k = container_of(link, struct kept, link);
+        struct udp_kept *k = container_of(link, struct udp_kept, link);
 
         u->dropped[CLIENT] += dgram_count(&(struct dgram){.size = k->size, .segment = k->segment});
         free(k);
@@ -93,20 +85,24 @@ struct session *udp_session_to_evict(struct listener *l)
     return NULL;
 }
 
-bool udp_session_is_done(const struct session *s)
+uint64_t udp_session_owed(const struct session *s)
 {
-    uint32_t most = session_options(s)->udp_replies;
     const struct udp_session *u = s->udp;
+    uint64_t asked = u->datagrams[CLIENT] + u->dropped[CLIENT];
+    uint64_t had = u->datagrams[UPSTREAM] + u->dropped[UPSTREAM] + u->waiting;
+    uint64_t due = asked * session_options(s)->udp_replies;
 
-    return most > 0 && u->datagrams[UPSTREAM] + u->dropped[UPSTREAM] >= most;
+    if (session_options(s)->udp_replies == 0)
+        return UINT64_MAX;
+    return due > had ? due - had : 0;
 }
 
 /* --- datagrams of the client ----------------------------------------------------------------- */
 
-static void keep(struct session *s, const struct dgram *d)
+void udp_session_keep(struct session *s, const struct dgram *d)
 {
     struct udp_session *u = s->udp;
-    struct kept *k = NULL;
+    struct udp_kept *k = NULL;
 
     if (u->kept_bytes + d->size + KEPT_OVERHEAD <= KEPT_MOST)
         k = malloc(sizeof(*k) + d->size);
@@ -127,7 +123,7 @@ void udp_session_take(struct session *s, unsigned slot)
     struct udp_session *u = s->udp;
 
     if (s->stage == STAGE_DIAL) {
-        keep(s, dgram_at(all->in, slot));
+        udp_session_keep(s, dgram_at(all->in, slot));
         return;
     }
     if (u->chain_count == 0) {
@@ -165,10 +161,10 @@ void udp_session_send(struct session *s)
     struct udp *all = s->worker->udp;
     struct udp_session *u = s->udp;
     struct dgram *list[DGRAM_BATCH];
-    struct kept *k;
+    struct udp_kept *k;
 
     while (!list_empty(&u->kept)) {
-        k = container_of(list_take_first(&u->kept), struct kept, link);
+        k = container_of(list_take_first(&u->kept), struct udp_kept, link);
         list[0] = &(struct dgram){.bytes = k->bytes, .size = k->size, .segment = k->segment};
         send_on(s, list, 1);
         free(k);
@@ -188,7 +184,7 @@ void udp_session_send(struct session *s)
 void udp_session_refused(struct session *s, int error)
 {
     s->error = error;
-    if (s->udp->refused)
+    if (s->udp->refused || udp_session_owed(s) == 0)
         return;
     s->udp->refused = true;
     session_timer(s, UDP_FAILED_MS);
