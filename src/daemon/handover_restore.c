@@ -295,7 +295,7 @@ static void resume(struct session *s, const struct snap_session *from)
         return;
     if (from->udp.refused)
         udp_session_refused(s, s->error);
-    if (udp_session_is_done(s))
+    if (udp_session_owed(s) == 0)
         session_timer(s, 1);
 }
 
