@@ -150,6 +150,11 @@ struct session *udp_session_to_evict(struct listener *l);
  * that are waiting to be sent. At 0 it ends. */
 uint64_t udp_session_owed(const struct session *s);
 
+static inline bool udp_session_is_done(const struct session *s)
+{
+    return udp_session_owed(s) == 0;
+}
+
 /* ICMP said that nobody is there, with that errno. */
 void udp_session_refused(struct session *s, int error);
 

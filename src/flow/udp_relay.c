@@ -115,16 +115,10 @@ static void on_turn_over(struct deferred *d)
 /* How many replies may be read now; 0: it has had all that it may have. */
 static unsigned room_for(const struct session *s)
 {
-    const struct udp_session *u = s->udp;
-    unsigned room = u->eager ? DGRAM_BATCH - s->worker->udp->out_count : 1;
-    uint32_t most = session_options(s)->udp_replies;
-    uint64_t had = u->datagrams[UPSTREAM] + u->dropped[UPSTREAM] + u->waiting;
+    unsigned room = s->udp->eager ? DGRAM_BATCH - s->worker->udp->out_count : 1;
+    uint64_t owed = udp_session_owed(s);
 
-    if (most == 0)
-        return room;
-    if (had >= most)
-        return 0;
-    return most - had < room ? (unsigned)(most - had) : room;
+    return owed < room ? (unsigned)owed : room;
 }
 
 static void send_later(struct udp *all)
@@ -197,7 +191,7 @@ struct verdict udp_relay_event(struct session *s, enum side side, unsigned event
         udp_flush(all);
     most = room_for(s);
     if (most == 0)
-        return VERDICT_WAIT; /* it ends when those have gone */
+        return VERDICT_END(END_DONE); /* nobody has asked for this one */
     count = dgram_receive(s->fd[UPSTREAM], all->out, all->out_count, most, !has_targets(s));
     if (count > 0) {
         take_replies(s, (unsigned)count);

@@ -184,7 +184,7 @@ void udp_session_send(struct session *s)
 void udp_session_refused(struct session *s, int error)
 {
     s->error = error;
-    if (s->udp->refused || udp_session_owed(s) == 0)
+    if (s->udp->refused || udp_session_is_done(s))
         return;
     s->udp->refused = true;
     session_timer(s, UDP_FAILED_MS);

@@ -220,6 +220,23 @@ START_TEST(udp_replies_are_counted)
 }
 END_TEST
 
+/* A resolver asks for A and AAAA at once, from one port. */
+START_TEST(udp_replies_are_for_each_question)
+{
+    struct sockaddr_in from;
+
+    apply(the_upstream(), "udp_replies = 1;");
+    from = say(clients[0], "q1");
+    say(clients[0], "q2");
+    answer(&from, "a1");
+    hear(clients[0], "a1");
+    ck_assert_uint_eq(w.worker.live, 1);
+    answer(&from, "a2");
+    hear(clients[0], "a2");
+    await_end(END_DONE, 1);
+}
+END_TEST
+
 START_TEST(silence_ends_it)
 {
     apply(the_upstream(), "udp_timeout = \"20ms\";");
@@ -419,6 +436,7 @@ int main(void)
     tcase_add_test(tc, there_and_back);
     tcase_add_test(tc, each_client_has_its_own);
     tcase_add_test(tc, udp_replies_are_counted);
+    tcase_add_test(tc, udp_replies_are_for_each_question);
     tcase_add_test(tc, silence_ends_it);
     tcase_add_test(tc, a_refusal_marks_it_until_an_answer);
     tcase_add_test(tc, refused_for_good);
