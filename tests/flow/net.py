@@ -270,6 +270,7 @@ class Net:
         self.switches = self._namespace("switches")
         self.switches.sysctl({"ipv6/conf/default/disable_ipv6": "1"})
         self.links = 0
+        self.hardware = {}
 
     def _namespace(self, name):
         with self.relay:
@@ -289,11 +290,13 @@ class Net:
                          % name, "link set net-%s up" % name)
 
     def link(self, host, interface, network, *addresses):
-        """Give that host an interface to that network, with these addresses ("10.0.0.1/24")."""
+        """Give that host an interface to that network, with these addresses ("10.0.0.1/24"). It
+        has always the same hardware address there, as others remember that."""
         self.links += 1
         port = "port%d" % self.links
-        host.ip("link add %s type veth peer name %s netns %s" % (interface, port,
-                                                                 self.switches.path))
+        hardware = self.hardware.setdefault((host, interface), "02:00:00:00:00:%02x" % self.links)
+        host.ip("link add %s address %s type veth peer name %s netns %s"
+                % (interface, hardware, port, self.switches.path))
         self.switches.ip("link set %s master net-%s up" % (port, network))
         host.ip("link set %s up" % interface, *["address add %s dev %s%s" % (
             a, interface, "" if ":" in a else " broadcast +") for a in addresses])
@@ -388,9 +391,12 @@ def members(pid, group):
 
 def wait_members(d, group, *interfaces):
     """Wait until penstockd's host is a member on these and no others."""
-    wait_for(lambda: sorted(members(d.pid, group)) == sorted(interfaces),
-             lambda: "members of %s on %s: they are on %r" % (group, interfaces,
-                                                              members(d.pid, group)))
+    def are_so():
+        if d.notify:
+            d.notify.poll()  # a socket on its way to the manager is open still
+        return sorted(members(d.pid, group)) == sorted(interfaces)
+    wait_for(are_so, lambda: "members of %s on %r: they are on %r" % (group, interfaces,
+                                                                     members(d.pid, group)))
 
 
 def filters(pid, group):

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Broadcasts across networks, and listeners that are to have none."""
+
+from harness import check, check_equal
+from net import V4, at, networks
+from udp import over, udp_test
+
+PORT = 5000
+ALL = "255.255.255.255"
+
+
+def rule(upstream, port=PORT, host="0.0.0.0", **options):
+    """A rule that takes the broadcasts of network A."""
+    return dict({"listen": {"address": at(host, port), "broadcast": True, "interface": "eth1"},
+                 "upstream": upstream}, **options)
+
+
+def everybody(port=PORT, host=ALL, **options):
+    """All of network B as an upstream."""
+    return dict({"address": at(host, port), "interface": "eth2", "broadcast": True}, **options)
+
+
+@udp_test("UDP broadcasts: to all of another network, and back")
+def across(t):
+    net = networks(t, a=2, b=2)
+    d = t.start({"limited": rule(everybody()),
+                 "directed": rule({"address": at("10.2.0.255", PORT + 1), "broadcast": True},
+                                  PORT + 1)})
+    client = net.a[0].peer()
+    for port, seen_as in ((PORT, ALL), (PORT + 1, "10.2.0.255")):
+        receivers = [host.peer(port) for host in net.b]
+        for to in (ALL, "10.1.0.255"):
+            for size in (4, 0, 1400, 4000):
+                data = to.encode() * size
+                client.send(data[:size], to, port)
+                asked = [r.receive(data[:size]) for r in receivers]
+                for seen in asked:
+                    check_equal((seen.source[0], seen.to), (V4.of("b"), seen_as),
+                                "from whom and to where B hears it")
+            for i, r in enumerate(receivers):
+                r.answer(asked[i], b"answer %d" % i)
+                check_equal(client.receive(b"answer %d" % i).source, (V4.of("a"), port),
+                            "who answers the client")
+        check_equal([r.waiting() for r in receivers], [[], []], "what else came")
+
+
+@udp_test("UDP broadcasts: to hosts, a list and a group")
+def upstreams(t):
+    net = networks(t, a=1, b=2)
+    hosts = [V4.of("b", 10), V4.of("b", 11)]
+    d = t.start({"host": rule(at(hosts[0], 7000)),
+                 "list": rule([at(h, 7000) for h in hosts], PORT + 1),
+                 "group": rule({"address": at(V4.group, 7000), "interface": "eth2"}, PORT + 2)})
+    receivers = [host.peer(7000) for host in net.b]
+    receivers[1].join(V4.group)
+    client = net.a[0].peer()
+    for port, reached in ((PORT, [0]), (PORT + 1, [0, 1]), (PORT + 2, [1])):
+        client.send(b"to %d" % port, ALL, port)
+        for i in reached:
+            receivers[i].answer(receivers[i].receive(b"to %d" % port), b"answer %d" % i)
+            check_equal(client.receive(b"answer %d" % i).source, (V4.of("a"), port),
+                        "who answers the client")
+    check_equal([r.waiting() for r in receivers], [[], []], "what else came")
+
+
+@udp_test("UDP broadcasts: from a unicast listener")
+def from_host(t):
+    """Wake-on-LAN from afar."""
+    net = networks(t, a=1, b=2)
+    d = t.start({"wake": {"listen": at(V4.of("a"), PORT), "upstream": everybody(9)}})
+    sleepers = [host.peer(9) for host in net.b]
+    magic = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x01" * 16
+    net.a[0].peer().send(magic, V4.of("a"), PORT)
+    for s in sleepers:
+        check_equal(s.receive(magic).to, ALL, "where it was sent to")
+
+
+@udp_test("UDP broadcasts: a listener with broadcast = true takes unicast, too")
+def unicast_too(t):
+    net = networks(t, a=1, b=1)
+    d = t.start({"r": rule(at(V4.of("b", 10), 7000))})
+    upstream, client = net.b[0].peer(7000), net.a[0].peer()
+    for to in (V4.of("a"), ALL, V4.of("a")):
+        client.send(b"to " + to.encode(), to, PORT)
+        upstream.answer(upstream.receive(b"to " + to.encode()), b"answer")
+        check_equal(client.receive(b"answer").source, (V4.of("a"), PORT), "who answers")
+
+
+@udp_test("UDP broadcasts: only on its interface")
+def interface(t):
+    net = networks(t, a=1, b=1, c=1)
+    d = t.start({"one": rule(everybody()),
+                 "two": dict(rule(everybody()), listen={
+                     "address": at("0.0.0.0", PORT + 1), "broadcast": True,
+                     "interface": ["eth1", "eth3"]})})
+    receivers = [net.b[0].peer(PORT)]
+    a, c = net.a[0].peer(), net.c[0].peer()
+    for port, passes in ((PORT, []), (PORT + 1, [b"of c"])):
+        witness = net.relay.peer(port, interface="eth3") if port == PORT else None
+        c.send(b"of c", ALL, port)
+        if witness:
+            witness.receive(b"of c")
+        c.send(b"of c, to the host", V4.of("c"), port)
+        if passes:
+            check_equal(receivers[0].receive(b"of c").source[0], V4.of("b"), "from whom")
+            passes = [b"of c, to the host"]
+        a.send(b"marker %d" % port, ALL, port)
+        seen = [x.data for x in receivers[0].until(b"marker %d" % port)]
+        check_equal(seen, passes, "what came of C")
+
+
+@udp_test("UDP broadcasts: listeners without broadcast = true take none")
+def none(t):
+    net = networks(t, a=1, b=1)
+    ports = {"0.0.0.0": PORT, "*": PORT + 1}
+    d = t.start({"r%d" % p: {"listen": at(host, p), "upstream": at(V4.of("b", 10), 7000)}
+                 for host, p in ports.items()})
+    upstream, client = net.b[0].peer(7000), net.a[0].peer()
+    for port in ports.values():
+        witness = net.relay.peer(port + 10, interface="eth1")
+        for to in (ALL, "10.1.0.255", "224.0.0.1"):
+            client.send(b"broadcast", to, port)
+            client.send(b"broadcast", to, port + 10)
+            if to != "224.0.0.1":
+                witness.receive(b"broadcast")
+        client.send(b"marker %d" % port, V4.of("a"), port)
+        check_equal(upstream.until(b"marker %d" % port), [], "what came of broadcasts")
+    over(d)
+    check_equal(len(d.wait_sessions(2)), 2, "sessions")
+
+
+@udp_test("UDP broadcasts: two rules share a port on two interfaces")
+def shared(t):
+    net = networks(t, a=1, b=1, c=1)
+    d = t.start({"a": rule(everybody(PORT + 1)),
+                 "c": {"listen": {"address": at("0.0.0.0", PORT), "broadcast": True,
+                                  "interface": "eth3"}, "upstream": everybody(PORT + 2)}})
+    receivers = [net.b[0].peer(PORT + 1), net.b[0].peer(PORT + 2)]
+    for host, receiver in ((net.a[0], receivers[0]), (net.c[0], receivers[1])):
+        client = host.peer()
+        client.send(host.name.encode(), ALL, PORT)
+        receiver.answer(receiver.receive(host.name.encode()), b"answer")
+        check_equal(client.receive(b"answer").source[1], PORT, "who answers the client")
+    check_equal([r.waiting() for r in receivers], [[], []], "what else came")
+    check(d.alive(), "penstockd has ended")
