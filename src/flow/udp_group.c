@@ -195,16 +195,20 @@ static struct udp_membership *make(struct listener *l, const struct addr *bound)
 
 int udp_net_join(struct listener *l, const struct addr *bound, const char **why)
 {
+    bool picky = is_picky(l->conf, bound);
     struct udp_net *net;
     struct udp_membership *m;
 
-    if (!is_picky(l->conf, bound))
+    /* What its sessions will need is had now, or told now that it can't be had. */
+    if (!picky && l->conf->rule->target_count == 0)
         return 0;
     net = udp_net_of(l->worker);
     if (!net) {
         *why = "there is no word of network interfaces to be had (netlink)";
         return errno ? -errno : -ENOMEM;
     }
+    if (!picky)
+        return 0;
     m = make(l, bound);
     if (!m)
         return -ENOMEM;
