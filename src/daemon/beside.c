@@ -37,13 +37,19 @@ static bool takes_all(const struct conf_listen *conf)
                                            : IN6_IS_ADDR_UNSPECIFIED(&conf->address.v6);
 }
 
+/* A port, of one protocol: those of UDP are others than those of TCP. */
+static uint32_t place(const struct conf_listen *conf)
+{
+    return (uint32_t)(conf->protocol == PROTOCOL_DATAGRAM) << 16 | conf->address.port;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct conf_listen *x = (*(struct listener *const *)a)->conf;
     const struct conf_listen *y = (*(struct listener *const *)b)->conf;
 
-    if (x->address.port != y->address.port)
-        return x->address.port < y->address.port ? -1 : 1;
+    if (place(x) != place(y))
+        return place(x) < place(y) ? -1 : 1;
     return takes_all(y) - takes_all(x);
 }
 
@@ -77,14 +83,14 @@ static int fill(struct beside *b)
     return 0;
 }
 
-static size_t first_of_port(const struct beside *b, in_port_t port)
+static size_t first_at(const struct beside *b, uint32_t wanted)
 {
     size_t low = 0, high = b->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (b->by_port[middle]->conf->address.port < port)
+        if (place(b->by_port[middle]->conf) < wanted)
             low = middle + 1;
         else
             high = middle;
@@ -94,16 +100,16 @@ static size_t first_of_port(const struct beside *b, in_port_t port)
 
 int beside_each(struct beside *b, const struct conf_listen *conf, beside_fn *fn, void *arg)
 {
-    in_port_t port = conf->address.port;
+    uint32_t wanted = place(conf);
     int error;
 
     if (!is_inet(conf))
         return 0;
     error = fill(b);
-    for (size_t i = first_of_port(b, port); i < b->count && error == 0; i++) {
+    for (size_t i = first_at(b, wanted); i < b->count && error == 0; i++) {
         struct listener *l = b->by_port[i];
 
-        if (l->conf->address.port != port || !(takes_all(l->conf) || takes_all(conf)))
+        if (place(l->conf) != wanted || !(takes_all(l->conf) || takes_all(conf)))
             break;
         if (conf_listens_overlap(l->conf, conf))
             error = fn(l, arg);

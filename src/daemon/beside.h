@@ -13,7 +13,8 @@
 /* The listeners at work by port. Most reloads never ask: it is filled at the first question. */
 struct beside {
     const struct ruleset *set;
-    struct listener **by_port; /* NULL: not filled; within a port those on all addresses first */
+    struct listener **by_port; /* NULL: not filled; of one protocol and port those on all
+                                  addresses first */
     size_t count;
 };
 

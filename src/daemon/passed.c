@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 #include "base/table.h"
+#include "os/dgram.h"
 #include "os/parcel.h"
 #include "os/sock.h"
 
 /* More than any parcel holds. */
 #define PARCEL_MOST 131072
+
+/* To close what it has; usually it takes milliseconds. */
+#define MANAGER_MS 2000
 
 struct passed_listening {
     int index;
@@ -116,7 +120,7 @@ static int index_listening(struct passed *p)
         struct passed_listening *l = &p->listening[p->listening_count];
         struct addr bound;
 
-        if (sock_check_listening(p->sockets[i].fd, &bound))
+        if (sock_check_listening(p->sockets[i].fd, &bound) && dgram_check(p->sockets[i].fd, &bound))
             continue; /* shut down by a process that did not know that there would be a next one */
         p->listening_count++;
         l->index = i;
@@ -153,14 +157,15 @@ int passed_take(struct passed *p)
 static bool is_wanted(struct passed *p, const struct table *texts, struct passed_listening *l)
 {
     static const char any[] = "0.0.0.0:";
+    const char *scheme = l->text[0] == 'u' ? "udp:" : "", *address = l->text + strlen(scheme);
     char both[ADDR_TEXT_MAX];
 
     if (table_find(texts, l->text))
         return true;
-    if (strncmp(l->text, any, strlen(any)) != 0)
+    if (strncmp(address, any, strlen(any)) != 0)
         return false;
     /* "*" on a machine without IPv6 */
-    snprintf(both, sizeof(both), "*:%s", l->text + strlen(any));
+    snprintf(both, sizeof(both), "%s*:%s", scheme, address + strlen(any));
     if (!table_find(texts, both))
         return false;
     table_remove(p->by_text, l->text);
@@ -168,25 +173,53 @@ static bool is_wanted(struct passed *p, const struct table *texts, struct passed
     return table_insert(p->by_text, l->text, l) == 0;
 }
 
+/* Nobody is let in by it any more, though the manager has it, too. One of datagrams can't be shut:
+ * it has its address until the manager has closed it as well. */
+static void drop_unwanted(struct passed *p, const struct passed_listening *l, bool *is_shut)
+{
+    struct systemd_socket *s = &p->sockets[l->index];
+    struct addr bound;
+
+    table_remove(p->by_text, l->text);
+    if (dgram_check(s->fd, &bound) == 0)
+        *is_shut = false;
+    else
+        sock_stop_listening(s->fd);
+    close(s->fd);
+    s->fd = -1;
+}
+
+/* All parcels, as nobody knows in which it is. Those that are wanted are there again when they are
+ * at work. */
+static void let_manager_close(const struct passed *p)
+{
+    const char *last = "";
+
+    for (int i = 0; i < p->count; i++) {
+        const char *name = p->sockets[i].name;
+
+        if (begins(&p->sockets[i], PASSED_LISTENING) && strcmp(name, last) != 0)
+            systemd_store_remove_now(last = name);
+    }
+    systemd_barrier(MANAGER_MS);
+}
+
 int passed_drop_unwanted(struct passed *p, const struct conf *conf)
 {
     struct table *texts = table_new();
     int error = texts ? 0 : -ENOMEM;
+    bool is_shut = true;
 
     for (size_t i = 0; i < conf->rule_count && error == 0; i++) {
         for (size_t j = 0; j < conf->rules[i].listen_count && error == 0; j++)
             error = table_insert(texts, conf->rules[i].listens[j].text, p);
     }
     for (size_t i = 0; i < p->listening_count && error == 0; i++) {
-        struct systemd_socket *s = &p->sockets[p->listening[i].index];
-
-        if (is_wanted(p, texts, &p->listening[i]))
-            continue;
-        table_remove(p->by_text, p->listening[i].text);
-        sock_stop_listening(s->fd); /* the manager has it, too */
-        close(s->fd);
-        s->fd = -1;
+        if (!is_wanted(p, texts, &p->listening[i]))
+            drop_unwanted(p, &p->listening[i], &is_shut);
     }
+    if (!is_shut)
+        let_manager_close(p);
     table_free(texts);
     return error;
 }

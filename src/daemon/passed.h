@@ -38,7 +38,8 @@ bool passed_is_stored(const struct systemd_socket *s);
 int passed_beginning(const struct passed *p, const char *prefix, int from);
 
 /* Shut and close our own listening sockets that `conf` has no use for: one may be in the way of an
- * address that it does want. Returns 0 or -ENOMEM. */
+ * address that it does want. For those of datagrams the manager is waited for, which has them, too;
+ * for some seconds at most. Returns 0 or -ENOMEM. */
 int passed_drop_unwanted(struct passed *p, const struct conf *conf);
 
 /* The first under that name from number `from` on: its index, or -1. */

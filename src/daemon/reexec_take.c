@@ -11,6 +11,7 @@
 
 #include "daemon/reexec.h"
 #include "daemon/reexec_env.h"
+#include "os/dgram.h"
 #include "os/fds.h"
 #include "os/memfile.h"
 #include "os/sock.h"
@@ -37,19 +38,28 @@ static bool is_passed(const struct passed *passed, int fd)
     return false;
 }
 
-/* Nothing is known of what we were left: whoever is at the other ends must not think it whole. But
- * a socket that listens tells by itself what it is for. */
+/* It tells by itself what it is for. */
+static bool is_listening(int fd)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr bound;
+
+    if (sock_check_listening(fd, &bound) == 0)
+        return true;
+    return dgram_check(fd, &bound) == 0 && sock_text(fd, text, sizeof(text));
+}
+
+/* Nothing is known of what we were left: whoever is at the other ends must not think it whole. */
 static void reset_all(struct passed *passed)
 {
     int *fds, count = fds_list(&fds), listening = 0;
 
     for (int i = 0; i < count; i++) {
-        struct addr bound;
         uint64_t cookie;
 
         if (fds[i] <= STDERR_FILENO || is_passed(passed, fds[i]) || sock_id(fds[i], &cookie))
             continue;
-        if (sock_check_listening(fds[i], &bound) == 0 && sock_keep_on_exec(fds[i], false) == 0)
+        if (is_listening(fds[i]) && sock_keep_on_exec(fds[i], false) == 0)
             fds[listening++] = fds[i];
         else
             sock_abort(fds[i]);

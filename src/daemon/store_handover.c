@@ -70,8 +70,7 @@ int store_handover(struct store *st, const struct handover *h)
 {
     int left_ms = PATIENCE_MS, fd, error;
 
-    while (!store_is_told(st) && wait_a_little(&left_ms)) /* what is still to be told comes first */
-        store_tell(st);
+    store_tell_all(st, &left_ms); /* what is still to be told comes first */
     fd = memfile_new("penstock-snapshot", h->bytes, h->size);
     if (fd < 0)
         return fd;

@@ -90,8 +90,10 @@ int sock_id(int fd, uint64_t *id);
 
 /*
  * The text under which the config knows the address of a listening socket (conf_listen.text):
- * "192.0.2.7:80", "[::]:80", "*:80" for one that takes both families, "unix:/path", "unix:@name".
- * False when it has no such text or that does not fit; ADDR_TEXT_MAX is enough.
+ * "192.0.2.7:80", "[::]:80", "*:80" for one that takes both families, "unix:/path", "unix:@name",
+ * "udp:192.0.2.7:53" for one of datagrams. False when it has no such text or that does not fit;
+ * ADDR_TEXT_MAX is enough. One of datagrams that is connected or shares its port (SO_REUSEADDR) has
+ * none: more than its address tells what it is for.
  */
 bool sock_text(int fd, char *out, size_t size);
 

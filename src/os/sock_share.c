@@ -48,8 +48,26 @@ static bool is_dual(int fd, const struct addr *a)
            getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &size) == 0 && !v6only;
 }
 
+static int get_int(int fd, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
+}
+
+/* Those of sessions are connected, and those of groups and broadcasts share their port. */
+static bool takes_whoever_comes(int fd)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+
+    return getpeername(fd, (struct sockaddr *)&ss, &len) < 0 && get_int(fd, SO_REUSEADDR) == 0;
+}
+
 bool sock_text(int fd, char *out, size_t size)
 {
+    bool is_datagrams = get_int(fd, SO_TYPE) == SOCK_DGRAM;
     struct sockaddr_storage ss;
     socklen_t len = sizeof(ss);
     char text[ADDR_TEXT_MAX];
@@ -60,13 +78,13 @@ bool sock_text(int fd, char *out, size_t size)
     if (ss.ss_family == AF_UNIX)
         return unix_text((const struct sockaddr_un *)&ss, len, out, size);
     addr_from_sockaddr(&a, &ss, len);
-    if (a.family == AF_UNSPEC)
+    if (a.family == AF_UNSPEC || (is_datagrams && (a.port == 0 || !takes_whoever_comes(fd))))
         return false;
     if (is_dual(fd, &a))
         snprintf(text, sizeof(text), "*:%u", (unsigned)a.port);
     else
         addr_print(&a, text, sizeof(text));
-    return (size_t)snprintf(out, size, "%s", text) < size;
+    return (size_t)snprintf(out, size, "%s%s", is_datagrams ? "udp:" : "", text) < size;
 }
 
 /* --- to end what others hold too -------------------------------------------------------------- */
