@@ -7,43 +7,8 @@
 #include <string.h>
 
 #include "conf/conf.h"
-#include "conf_words.h"
+#include "conf_texts.h"
 #include "suite.h"
-
-/* conf_dump_rules(), or conf_dump() without `rules`. */
-static char *dumped_rules(const struct conf *conf, const struct conf_rule *const *rules,
-                          size_t count)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    ck_assert_ptr_nonnull(out);
-    if (rules != NULL)
-        conf_dump_rules(conf, rules, count, out);
-    else
-        conf_dump(conf, out);
-    ck_assert_int_eq(fclose(out), 0);
-    return text;
-}
-
-static char *dumped(const struct conf *conf)
-{
-    return dumped_rules(conf, NULL, 0);
-}
-
-/* Load a text that has nothing wrong with it. */
-static struct conf *load(const char *text)
-{
-    struct conf_errors errors;
-    struct conf *conf = conf_load_text("c", text, strlen(text), &errors);
-    char *words = said(&errors);
-
-    ck_assert_msg(conf != NULL && errors.count == 0, "%s", words);
-    conf_errors_free(&errors);
-    free(words);
-    return conf;
-}
 
 static const char every_form[] =
     "daemon   = { engine = \"select\"; log_level = \"debug\"; };\n"
@@ -356,21 +321,6 @@ START_TEST(a_byte_order_mark_is_no_text)
 }
 END_TEST
 
-/* Load a text that is accepted, with these warnings. */
-static struct conf *load_warned(const char *text, const char *expected)
-{
-    struct conf_errors errors;
-    struct conf *conf = conf_load_text("c", text, strlen(text), &errors);
-    char *words = said(&errors);
-
-    ck_assert_str_eq(words, expected);
-    ck_assert_ptr_nonnull(conf);
-    ck_assert_uint_eq(errors.fatal, 0);
-    conf_errors_free(&errors);
-    free(words);
-    return conf;
-}
-
 START_TEST(options_without_effect_are_warned_of)
 {
     const char *text = "defaults = { socket_mode = \"0600\"; };\n"
@@ -386,66 +336,6 @@ START_TEST(options_without_effect_are_warned_of)
 
     ck_assert_uint_eq(conf->rules[1].listens[0].socket_mode, 0600);
     conf_unref(conf);
-}
-END_TEST
-
-#define FILLS ": each client would fill the rule up to max_connections\n"
-
-START_TEST(rules_that_are_their_own_clients_are_warned_of)
-{
-    static const char *const own[][2] = {
-        {"192.0.2.1:80", "192.0.2.1:80"},
-        {"*:80", "127.0.0.1:80"},
-        {"*:80", "[::1]:80"},
-        {"0.0.0.0:80", "127.9.9.9:80"},
-        {"0.0.0.0:80", "0.0.0.0:80"},
-        {"127.0.0.1:80", "0.0.0.0:80"},
-        {"[::]:80", "[::1]:80"},
-        {"[::1]:80", "[::]:80"},
-        {"127.0.0.1:70-90", "127.0.0.1:80"},
-        {"unix:/x", "unix:/x"},
-        {"unix:@x", "unix:@x"},
-    };
-
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        char text[256], expected[256];
-
-        snprintf(text, sizeof(text), "rules = { a = { listen = \"%s\"; upstream = \"%s\"; }; };",
-                 own[i][0], own[i][1]);
-        snprintf(expected, sizeof(expected),
-                 "c:1: warning: rule \"a\": upstream %s is its own listener" FILLS, own[i][1]);
-        conf_unref(load_warned(text, expected));
-    }
-}
-END_TEST
-
-START_TEST(rules_that_send_clients_round_are_warned_of)
-{
-    conf_unref(load_warned(
-        "rules = { a = { listen = \"*:80\"; upstream = \"127.0.0.1:81\"; };\n"
-        " b = { listen = \"127.0.0.1:81\"; upstream = \"unix:/x\"; };\n"
-        " c = { listen = \"unix:/x\"; upstream = \"127.0.0.1:80\"; };\n"
-        " d = { listen = \"*:82\"; upstream = \"127.0.0.1:80\"; }; };",
-        "c:1: warning: rule \"a\": upstream 127.0.0.1:81 is the listener at c:2, which leads back "
-        "here" FILLS
-        "c:2: warning: rule \"b\": upstream unix:/x is the listener at c:3, which leads back "
-        "here" FILLS
-        "c:3: warning: rule \"c\": upstream 127.0.0.1:80 is the listener at c:1, which leads back "
-        "here" FILLS));
-}
-END_TEST
-
-START_TEST(what_could_be_taken_for_a_loop_is_none)
-{
-    conf_unref(load("rules = {\n"
-                    " a = { listen = \"*:80\"; upstream = \"192.0.2.1:80\"; };\n"
-                    " b = { listen = \"0.0.0.0:81\"; upstream = \"[::1]:81\"; };\n"
-                    " c = { listen = \"[::]:82\"; upstream = \"127.0.0.1:82\"; };\n"
-                    " d = { listen = \"127.0.0.1:83\"; upstream = \"127.0.0.2:83\"; };\n"
-                    " e = { listen = \"127.0.0.1:90-98\"; upstream = \"127.0.0.1:91-99\"; };\n"
-                    " f = { listen = \"unix:/x\"; upstream = \"unix:@x\"; };\n"
-                    " g = { listen = \"*:84\"; upstream = \"127.0.0.1:80\"; };\n"
-                    "};"));
 }
 END_TEST
 
@@ -490,9 +380,6 @@ static TCase *texts_case(void)
     tcase_add_test(tcase, what_could_be_taken_for_a_conflict_is_none);
     tcase_add_test(tcase, a_byte_order_mark_is_no_text);
     tcase_add_test(tcase, options_without_effect_are_warned_of);
-    tcase_add_test(tcase, rules_that_are_their_own_clients_are_warned_of);
-    tcase_add_test(tcase, rules_that_send_clients_round_are_warned_of);
-    tcase_add_test(tcase, what_could_be_taken_for_a_loop_is_none);
     tcase_add_test(tcase, ten_thousand_rules_are_read);
     tcase_set_timeout(tcase, 60);
     return tcase;

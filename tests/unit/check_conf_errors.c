@@ -165,11 +165,12 @@ static const struct {
      "c:1: the rule's name is too long, allowed: 64 characters\n"},
 
     /* addresses */
-    {"rules = { a = { listen = 80; upstream = [ \"h:1\" ]; }; };",
+    {"rules = { a = { listen = 80; upstream = 22; }; };",
      "c:1: rule \"a\": listen must be an address in quotes such as \"[::]:80\", a group { address "
      "= "
      "\"...\"; } or a list of these\n"
-     "c:1: rule \"a\": upstream must be one address in quotes such as \"192.0.2.7:22\"\n"},
+     "c:1: rule \"a\": upstream must be an address in quotes such as \"192.0.2.7:22\", a group { "
+     "address = \"...\"; } or for UDP a list of these\n"},
     {"rules = { a = { listen = (); upstream = \"*:1\"; }; };",
      "c:1: rule \"a\": listen is empty, needed is one address at least\n"
      "c:1: rule \"a\": upstream \"*:1\": * is for listen, allowed: an address, a host name or "
@@ -191,18 +192,17 @@ static const struct {
      "c:2: rule \"a\": listen: backlog = -1 is out of range, allowed: 0 to 65535\n"},
     {"rules = { a = { listen = ({ address = \"*:1\"; port = 5; max_connections = 0;\n"
      " relay = \"copy\"; }); upstream = \"udp:h:1\"; }; };",
+     "c:1: rule \"a\": listen \"*:1\" is for TCP but upstream \"udp:h:1\" for UDP, allowed: the "
+     "same, or an upstream without a scheme, which takes its listener's\n"
      "c:1: rule \"a\": listen: max_connections = 0 is out of range, allowed: 1 to 1000000\n"
-     "c:1: rule \"a\": listen: unknown option \"port\", the nearest known one is \"address\"\n"
-     "c:2: rule \"a\": listen: \"relay\" belongs in a rule or in \"defaults\"\n"
-     "c:2: rule \"a\": upstream \"udp:h:1\": UDP is not available in this version, allowed: tcp:, "
-     "unix:\n"},
-    {"rules = { a = { listen = [\n \"localhost:80\", \"udp:*:53\",\n \"*:0\", \"[::1]:65536\",\n"
+     "c:1: rule \"a\": listen: unknown option \"port\", the nearest known one is \"source\"\n"
+     "c:2: rule \"a\": listen: \"relay\" belongs in a rule or in \"defaults\"\n"},
+    {"rules = { a = { listen = [\n \"localhost:80\", \"udp:*:0\",\n \"*:0\", \"[::1]:65536\",\n"
      " \"h:2-1\"\n\n ]; upstream = \"x:1\"; }; };",
      "c:2: rule \"a\": listen \"localhost:80\": a host name can't be listened on, allowed: an "
      "address "
      "such as 127.0.0.1 or [::1], or * for all\n"
-     "c:2: rule \"a\": listen \"udp:*:53\": UDP is not available in this version, allowed: tcp:, "
-     "unix:, systemd:\n"
+     "c:2: rule \"a\": listen \"udp:*:0\": the port is out of range, allowed: 1 to 65535\n"
      "c:3: rule \"a\": listen \"*:0\": the port is out of range, allowed: 1 to 65535\n"
      "c:3: rule \"a\": listen \"[::1]:65536\": the port is out of range, allowed: 1 to 65535\n"
      "c:4: rule \"a\": listen \"h:2-1\": the port range is reversed, allowed: FIRST-LAST with "

@@ -41,6 +41,26 @@ static const struct {
     {"*:80", "systemd:web", false},
     {"systemd:web", "systemd:web", false},
     {"unix:/run/x", "systemd:web", false},
+    /* UDP as TCP, but not with it */
+    {"udp:*:80", "udp:0.0.0.0:80", true},
+    {"udp:0.0.0.0:80", "udp:192.0.2.1:80", true},
+    {"udp:0.0.0.0:80", "udp:[::]:80", false},
+    {"udp:192.0.2.1:80", "udp:192.0.2.2:80", false},
+    {"udp:*:80", "*:80", false},
+    {"udp:0.0.0.0:80", "192.0.2.1:80", false},
+    {"udp:*:80", "udp:*:80", false},
+    /* groups and broadcasts with each other, but not with one that would have them alone */
+    {"udp:239.1.2.3:80", "udp:239.1.2.4:80", false},
+    {"udp:239.1.2.3:80", "udp:0.0.0.0:80\"; broadcast = true; interface = \"eth1", false},
+    {"udp:[ff02::1]:80\"; interface = \"eth1", "udp:[ff02::2]:80\"; interface = \"eth1", false},
+    {"udp:[ff02::1]:80\"; interface = \"eth1", "udp:[ff02::1]:80\"; interface = \"eth2", false},
+    {"udp:[ff02::1]:80\"; interface = \"eth1", "udp:[::1]:80", true},
+    {"udp:[ff05::1]:80", "udp:[::1]:80", false},
+    {"udp:239.1.2.3:80", "udp:0.0.0.0:80", true},
+    {"udp:239.1.2.3:80", "udp:192.0.2.1:80", false},
+    {"udp:0.0.0.0:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.1:80", true},
+    {"udp:192.0.2.255:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.255:80", true},
+    {"udp:192.0.2.255:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.1:80", false},
 };
 
 START_TEST(overlap_is_what_the_table_says_both_ways)

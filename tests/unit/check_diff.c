@@ -112,6 +112,9 @@ static char *words_of(const struct conf_diff *diff)
 #define RULE(name, listen, upstream)                                                               \
     name " = { listen = " listen "; upstream = \"" upstream "\"; };\n"
 
+/* A rule whose datagrams go there. */
+#define TO(upstream) "a = { listen = \"udp:*:1\"; upstream = " upstream "; };\n"
+
 /* A group of one address, with options. */
 #define ADDRESS(address, options) "({ address = \"" address "\"; " options " })"
 
@@ -256,6 +259,51 @@ static const struct {
     {{RULE("a", "[ \"*:1\", \"*:2\" ]", "h:1")},
      {RULE("b", "\"*:1\"", "h:2")},
      "b: added in=1\na: removed closed=1 out=1\n"},
+
+    /* datagrams: who shares an address is told apart by the way; of others that is an option */
+    {{RULE("a", "\"*:1\"", "1.2.3.4:1")},
+     {RULE("a", "[ \"*:1\", \"udp:*:1\" ]", "1.2.3.4:1")},
+     "a: kept=1 opened=1\n"},
+    {{RULE("a", ADDRESS("udp:239.1.2.3:1", "interface = \"eth1\";"), "h:1")},
+     {RULE("a", ADDRESS("udp:239.1.2.3:1", "interface = [ \"eth1\", \"eth2\" ];"), "h:1")},
+     "a: opened=1 closed=1\n"},
+    {{RULE("a", ADDRESS("udp:239.1.2.3:1", "source = \"10.0.0.1\";"), "h:1")},
+     {RULE("a", ADDRESS("udp:239.1.2.3:1", ""), "h:1")},
+     "a: opened=1 closed=1\n"},
+    {{RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth1\"; broadcast = true;"), "h:1")},
+     {RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth1\";"), "h:1")},
+     "a: opened=1 closed=1\n"},
+    {{RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth1\";"), "h:1")},
+     {RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth2\";"), "h:1")},
+     "a: options kept=1\n"},
+    {{RULE("a", ADDRESS("udp:0.0.0.0:1", "broadcast = true;"), "h:1")},
+     {RULE("a", ADDRESS("udp:0.0.0.0:1", ""), "h:1")},
+     "a: options kept=1\n"},
+    {{TO("\"1.2.3.4:1\"; udp_timeout = 5")}, {TO("\"1.2.3.4:1\"")}, "a: options kept=1\n"},
+    {{TO("\"1.2.3.4:1\"; udp_replies = 5")}, {TO("\"1.2.3.4:1\"")}, "a: options kept=1\n"},
+
+    /* targets */
+    {{TO("[ \"1.2.3.4:1\", \"1.2.3.5:1\" ]")},
+     {TO("( \"1.2.3.4:1\", { address = \"udp:1.2.3.5:1\"; } )")},
+     "a: unchanged kept=1\n"},
+    {{TO("[ \"1.2.3.4:1\", \"1.2.3.5:1\" ]")}, {TO("\"1.2.3.4:1\"")}, "a: upstream kept=1\n"},
+    {{TO("[ \"1.2.3.4:1\", \"1.2.3.5:1\" ]")},
+     {TO("[ \"1.2.3.4:1\", \"1.2.3.5:2\" ]")},
+     "a: upstream kept=1\n"},
+    {{TO("\"1.2.3.4:1\"")},
+     {TO("{ address = \"1.2.3.4:1\"; interface = \"eth1\"; }")},
+     "a: upstream kept=1\n"},
+    {{TO("{ address = \"239.1.2.3:1\"; interface = \"eth1\"; }")},
+     {TO("{ address = \"239.1.2.3:1\"; interface = \"eth2\"; }")},
+     "a: upstream kept=1\n"},
+    {{TO("\"239.1.2.3:1\"")}, {TO("\"239.1.2.3:1\"; ttl = 2")}, "a: upstream kept=1\n"},
+    {{TO("\"239.1.2.3:1\"; ttl = 2")},
+     {TO("{ address = \"239.1.2.3:1\"; ttl = 2; }")},
+     "a: unchanged kept=1\n"},
+    {{TO("\"239.1.2.3:1\"")}, {TO("\"239.1.2.3:1\"; source_port = 2")}, "a: upstream kept=1\n"},
+    {{TO("\"10.0.0.255:1\"")},
+     {TO("{ address = \"10.0.0.255:1\"; broadcast = true; }")},
+     "a: upstream kept=1\n"},
 
     /* rules at work come from several snapshots */
     {{A(), B()}, {B() A()}, "b: unchanged kept=1\na: unchanged kept=1\n"},

@@ -114,6 +114,8 @@ START_TEST(an_option_equals_only_the_same_value)
         {"on_limit", TEXT_NODE("wait"), TEXT_NODE("drop")},
         {"on_change", TEXT_NODE("kill"), TEXT_NODE("drain:1ms")},
         {"persist", TEXT_NODE("crash"), TEXT_NODE("restart")},
+        {"interface", TEXT_NODE("eth1"), TEXT_NODE("eth2")},
+        {"source", TEXT_NODE("10.0.0.1"), TEXT_NODE("::1")},
         {"socket_mode", TEXT_NODE("0640"), TEXT_NODE("0600")},
         {"socket_owner", TEXT_NODE("www"), TEXT_NODE("www-data")},
     };
@@ -143,6 +145,38 @@ END_TEST
 
 #define CHANGE_WORDS "\"keep\", \"drain\", \"kill\", \"drain:1ms\" to \"drain:1d\""
 #define CHANGES      ", allowed: " CHANGE_WORDS
+
+#define NAMES                                                                                      \
+    "must be a text in quotes, or an array of some, allowed: 1 to 15 characters, or an array of "  \
+    "up to 16 such"
+#define INTERFACES ", allowed: 1 to 15 characters, or an array of up to 16 such"
+#define SOURCES    ", allowed: an IP address, or an array of up to 16"
+
+/* Lists, by their first elements. */
+#define ELEMENT(t, following)                                                                      \
+    {                                                                                              \
+        .type = NODE_TEXT, .text = (t), .next = (following)                                        \
+    }
+#define LIST(element)                                                                              \
+    {                                                                                              \
+        .type = NODE_LIST, .first = (element)                                                      \
+    }
+
+static struct conf_node eth1_again = ELEMENT("eth1", NULL);
+static struct conf_node eth2 = ELEMENT("eth2", &eth1_again);
+static struct conf_node eth1 = ELEMENT("eth1", &eth2);
+static struct conf_node one = NUMBER(1);
+static struct conf_node eth1_and_1 = ELEMENT("eth1", &one);
+static struct conf_node one_again = ELEMENT("0:0::1", NULL);
+static struct conf_node two_of_one = ELEMENT("::1", &one_again);
+static struct conf_node seventeen[] = {
+    ELEMENT("a", &seventeen[1]),  ELEMENT("b", &seventeen[2]),  ELEMENT("c", &seventeen[3]),
+    ELEMENT("d", &seventeen[4]),  ELEMENT("e", &seventeen[5]),  ELEMENT("f", &seventeen[6]),
+    ELEMENT("g", &seventeen[7]),  ELEMENT("h", &seventeen[8]),  ELEMENT("i", &seventeen[9]),
+    ELEMENT("j", &seventeen[10]), ELEMENT("k", &seventeen[11]), ELEMENT("l", &seventeen[12]),
+    ELEMENT("m", &seventeen[13]), ELEMENT("n", &seventeen[14]), ELEMENT("o", &seventeen[15]),
+    ELEMENT("p", &seventeen[16]), ELEMENT("q", NULL),
+};
 
 static const struct {
     const char *name;
@@ -203,11 +237,11 @@ static const struct {
     {"keepalive", NUMBER(1), "keepalive = 1: must be true or false"},
     {"keepalive", TEXT_NODE("yes"), "keepalive = \"yes\": must be true or false"},
     {"on_limit", TEXT_NODE("dorp"),
-     "on_limit = \"dorp\" is unknown, allowed: \"drop\", \"reset\", \"wait\""},
+     "on_limit = \"dorp\" is unknown, allowed: \"drop\", \"reset\", \"wait\", \"evict\""},
     {"on_limit", TEXT_NODE(""),
-     "on_limit = \"\" is unknown, allowed: \"drop\", \"reset\", \"wait\""},
+     "on_limit = \"\" is unknown, allowed: \"drop\", \"reset\", \"wait\", \"evict\""},
     {"on_limit", NUMBER(1),
-     "on_limit = 1: must be a word in quotes, allowed: \"drop\", \"reset\", \"wait\""},
+     "on_limit = 1: must be a word in quotes, allowed: \"drop\", \"reset\", \"wait\", \"evict\""},
     {"on_change", TEXT_NODE("drian:30s"), "on_change = \"drian:30s\" is unknown" CHANGES},
     {"on_change", TEXT_NODE(""), "on_change = \"\" is unknown" CHANGES},
     {"on_change", TEXT_NODE("keep:5s"), "on_change = \"keep:5s\" is unknown" CHANGES},
@@ -241,6 +275,33 @@ static const struct {
      "characters"},
     {"socket_owner", NUMBER(0),
      "socket_owner = 0: must be a text in quotes, allowed: 1 to 32 characters"},
+    {"interface", NUMBER(1), "interface = 1: " NAMES},
+    {"interface", TEXT_NODE(""), "interface = \"\" is empty" INTERFACES},
+    {"interface", {.type = NODE_LIST}, "interface = a list is empty" INTERFACES},
+    {"interface", {.type = NODE_GROUP}, "interface = a group: " NAMES},
+    {"interface", TEXT_NODE("a234567890123456"),
+     "interface = \"a234567890123456\" is too long" INTERFACES},
+    {"interface", TEXT_NODE("eth1,eth2"),
+     "interface = \"eth1,eth2\" has a comma, several are written as [ \"eth1\", \"eth2\" "
+     "]" INTERFACES},
+    {"interface", TEXT_NODE("eth 1"),
+     "interface = \"eth 1\" has a character that no interface's name has" INTERFACES},
+    {"interface", TEXT_NODE("a/b"), "interface = \"a/b\" is no interface's name" INTERFACES},
+    {"interface", TEXT_NODE("a:b"), "interface = \"a:b\" is no interface's name" INTERFACES},
+    {"interface", TEXT_NODE(".."), "interface = \"..\" is no interface's name" INTERFACES},
+    {"interface", LIST(&eth1), "interface = \"eth1\" stands there twice" INTERFACES},
+    {"interface", LIST(&seventeen[0]), "interface = \"q\" is one too many" INTERFACES},
+    {"interface", LIST(&eth1_and_1), "interface = 1: " NAMES},
+    {"source", TEXT_NODE("h"), "source = \"h\" is no IP address" SOURCES},
+    {"source", TEXT_NODE("10.0.0.1:5"), "source = \"10.0.0.1:5\" is no IP address" SOURCES},
+    {"source", TEXT_NODE("239.1.2.3"),
+     "source = \"239.1.2.3\" is a group, which sends nothing" SOURCES},
+    {"source", TEXT_NODE("ff02::1"),
+     "source = \"ff02::1\" is a group, which sends nothing" SOURCES},
+    {"source", TEXT_NODE("0.0.0.0"), "source = \"0.0.0.0\" is no address of one host" SOURCES},
+    {"source", TEXT_NODE("255.255.255.255"),
+     "source = \"255.255.255.255\" is no address of one host" SOURCES},
+    {"source", LIST(&two_of_one), "source = \"0:0::1\" stands there twice" SOURCES},
 };
 
 START_TEST(wrong_values_are_refused_and_change_nothing)
@@ -254,6 +315,41 @@ START_TEST(wrong_values_are_refused_and_change_nothing)
     ck_assert_pstr_eq(set(wrong[_i].name, &o, wrong[_i].value, arena), wrong[_i].error);
     ck_assert_mem_eq(&o, &before, sizeof(o));
     arena_free(arena);
+}
+END_TEST
+
+/* As it is kept, and as it is printed. */
+static void expect_joined(const char *name, struct conf_node value, const char *joined,
+                          const char *text)
+{
+    struct arena *arena = arena_new();
+    struct conf_options o;
+    char *printed = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&printed, &len);
+
+    ck_assert_ptr_nonnull(out);
+    option_set_defaults(IN_RULE, &o);
+    ck_assert(!option_print(option_find(name), IN_RULE, &o, out));
+    ck_assert_ptr_null(set(name, &o, value, arena));
+    ck_assert(option_print(option_find(name), IN_RULE, &o, out));
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(strcmp(name, "source") == 0 ? o.source : o.interface, joined);
+    ck_assert_str_eq(printed, text);
+    free(printed);
+    arena_free(arena);
+}
+
+START_TEST(names_are_joined_and_printed_as_an_array)
+{
+    struct conf_node quote = ELEMENT("a\"b", NULL), eth = ELEMENT("eth", &quote);
+    struct conf_node v4 = ELEMENT("10.0.0.1", NULL), v6 = ELEMENT("2001:DB8:0:0::1", &v4);
+
+    expect_joined("interface", (struct conf_node)TEXT_NODE("eth1"), "eth1", "\"eth1\"");
+    expect_joined("interface", (struct conf_node)LIST(&quote), "a\"b", "\"a\\\"b\"");
+    expect_joined("interface", (struct conf_node)LIST(&eth), "eth,a\"b", "[ \"eth\", \"a\\\"b\" ]");
+    expect_joined("source", (struct conf_node)LIST(&v6), "2001:db8::1,10.0.0.1",
+                  "[ \"2001:db8::1\", \"10.0.0.1\" ]");
 }
 END_TEST
 
@@ -386,6 +482,7 @@ int main(void)
     tcase_add_test(tcase, an_option_equals_only_the_same_value);
     tcase_add_loop_test(tcase, wrong_values_are_refused_and_change_nothing, 0,
                         (int)COUNT_OF(wrong));
+    tcase_add_test(tcase, names_are_joined_and_printed_as_an_array);
     tcase_add_test(tcase, the_nearest_name_is_the_one_meant);
     tcase_add_test(tcase, every_default_is_a_value_that_is_allowed);
     tcase_add_test(tcase, the_manual_has_every_option_s_row_word_for_word);
