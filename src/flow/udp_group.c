@@ -249,23 +249,20 @@ static bool is_as_written(const struct udp_membership *m, const struct conf_list
 int udp_net_change(struct listener *l, const char **why)
 {
     struct udp_membership *m = l->udp->membership;
-    struct addr bound;
-    int error;
+    struct addr bound = l->conf->address;
+    int error = l->conf->kind == ADDR_SYSTEMD ? dgram_check(l->fd, &bound) : 0;
 
-    if (m && m->group.family != AF_UNSPEC) {
-        if (is_as_written(m, l->conf))
-            return 0;
-        bound = m->group;
-        for (size_t i = 0; i < m->place_count; i++)
-            leave(m, m->places[i].index);
-    } else {
-        error = dgram_check(l->fd, &bound);
-        if (error)
-            return error;
-        if (l->conf->broadcast || l->conf->interfaces.count > 0)
-            dgram_set(l->fd, &bound, DGRAM_PATHS | DGRAM_TTL);
-    }
+    if (error)
+        return error;
+    if (m && is_picky(l->conf, &bound) && is_as_written(m, l->conf))
+        return 0;
+    for (size_t i = 0; m && m->group.family != AF_UNSPEC && i < m->place_count; i++)
+        leave(m, m->places[i].index);
     udp_net_leave(l);
-    *why = "it is not known any more what is for it";
-    return udp_net_join(l, &bound, why);
+    if (is_picky(l->conf, &bound))
+        dgram_set(l->fd, &bound, DGRAM_PATHS | DGRAM_TTL);
+    error = udp_net_join(l, &bound, why);
+    if (error)
+        l->udp->is_picky = true; /* nobody knows what is for it: nothing is */
+    return error;
 }

@@ -69,14 +69,11 @@ static struct addr to_bind(const struct addr *a)
 
 static int set_up(struct listener *l, const struct addr *bound, const char **why)
 {
-    const struct conf_listen *conf = l->conf;
     int error = attach(l);
 
     if (error)
         return error;
-    l->udp->is_picky = addr_is_group(bound) || conf->broadcast || conf->interfaces.count > 0;
-    if (l->udp->is_picky)
-        error = udp_net_join(l, bound, why);
+    error = udp_net_join(l, bound, why);
     if (error)
         detach(l);
     return error;
@@ -122,7 +119,7 @@ int udp_listener_adopt(struct listener *l, int fd, const struct addr *bound, con
 
 int udp_listener_change(struct listener *l, const char **why)
 {
-    return l->udp->is_picky ? udp_net_change(l, why) : 0;
+    return udp_net_change(l, why);
 }
 
 void udp_listener_close(struct listener *l, enum end end)
@@ -134,8 +131,7 @@ void udp_listener_close(struct listener *l, enum end end)
             session_end_now(container_of(first, struct udp_session, by_listener)->session, end);
         }
     }
-    if (l->udp->is_picky)
-        udp_net_leave(l);
+    udp_net_leave(l);
     detach(l);
 }
 

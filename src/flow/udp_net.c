@@ -203,7 +203,7 @@ bool udp_net_takes(struct listener *l, const struct dgram *d)
     const struct dgram_path *path = d->path;
     struct udp_segment at;
 
-    if (!hears_on(m, path->interface))
+    if (!m || !hears_on(m, path->interface))
         return false;
     if (m->group.family != AF_UNSPEC) {
         if (!udp_is_same_host(&m->group, &d->dest) || !hears_of(m, &path->peer))
