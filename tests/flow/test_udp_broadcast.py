@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Broadcasts across networks, and listeners that are to have none."""
 
+import socket
+
 from harness import check, check_equal
 from net import V4, at, networks
 from udp import over, udp_test
@@ -84,6 +86,32 @@ def unicast_too(t):
         client.send(b"to " + to.encode(), to, PORT)
         upstream.answer(upstream.receive(b"to " + to.encode()), b"answer")
         check_equal(client.receive(b"answer").source, (V4.of("a"), PORT), "who answers")
+
+
+@udp_test("UDP broadcasts: a listener bound to a broadcast address")
+def bound(t):
+    net = networks(t, a=1, b=1)
+    t.start({"all": rule(at(V4.of("b", 10), 7000), host=ALL),
+             "net": rule(at(V4.of("b", 10), 7000), PORT + 1, host="10.1.0.255")})
+    upstream, client = net.b[0].peer(7000), net.a[0].peer()
+    for to, port in ((ALL, PORT), ("10.1.0.255", PORT + 1)):
+        other = "10.1.0.255" if to == ALL else ALL
+        for address in (other, V4.of("a"), to):
+            client.send(address.encode(), address, port)
+        seen = upstream.receive(to.encode())
+        upstream.answer(seen, b"answer")
+        check_equal(client.receive(b"answer").source, (V4.of("a"), port), "who answers")
+
+
+@udp_test("UDP broadcasts: TTL falls on the way")
+def ttl(t):
+    net = networks(t, a=1, b=1)
+    t.start({"r": rule(everybody())})
+    receiver, client = net.b[0].peer(PORT), net.a[0].peer()
+    for sent, expected in ((64, 63), (255, 254), (7, 6), (2, 1), (1, 1)):
+        client.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, sent)
+        client.send(b"%d" % sent, ALL, PORT)
+        check_equal(receiver.receive(b"%d" % sent).ttl, expected, "TTL of what left with %d" % sent)
 
 
 @udp_test("UDP broadcasts: only on its interface")

@@ -233,6 +233,42 @@ def sources(t, v):
         check_equal(seen, [b"%d from %d" % (port, i) for i in passes], "what came")
 
 
+@both("without an interface the routes lead")
+def routes(t, v):
+    net = networks(t, a=1, b=1)
+    # Other ones than would be tried first.
+    prefix = "%s/32" if v is V4 else "%s/128"
+    second = v.group[:-1] + "9"
+    net.relay.ip(*["route add multicast %s dev %s%s" % (
+        prefix % to, interface, "" if v is V4 else " table local")
+        for to, interface in ((v.group, "eth2"), (second, "eth1"))])
+    d = t.start({"r": {"listen": at(v.group, PORT), "upstream": at(second, PORT + 1)}})
+    wait_members(d, v.group, "eth2")
+    receiver, client = net.a[0].member(second, PORT + 1), net.b[0].peer(ipv6=v is V6)
+    client.send(b"question", v.group, PORT)
+    receiver.answer(receiver.receive(b"question"), b"answer")
+    check_equal(client.receive(b"answer").source, (v.of("b"), PORT), "who answers the client")
+
+
+@both("a program on the relay's own host is heard, too")
+def own_host(t, v):
+    net = networks(t, a=1, b=1)
+    d = t.start({"ab": from_group(v, group(v)),
+                 "ba": {"listen": at(v.group, PORT), "interface": "eth2",
+                        "upstream": {"address": at(v.group, PORT), "interface": "eth1"}}})
+    wait_members(d, v.group, "eth1", "eth2")
+    receiver, client = net.b[0].member(v.group, PORT), net.relay.peer(interface="eth1",
+                                                                      ipv6=v is V6)
+    beside = net.a[0].member(v.group, PORT)
+    for i in range(10):
+        client.send(b"%d" % i, v.group, PORT)
+        seen = receiver.receive(b"%d" % i)
+        check_equal(beside.receive(b"%d" % i).source, (v.of("a"), client.port), "who said it")
+    receiver.answer(seen, b"answer")
+    client.receive(b"answer")
+    check_equal(receiver.waiting() + beside.waiting(), [], "what else came")
+
+
 @both("a member hears neither other groups nor what is sent to the host")
 def others(t, v):
     net = networks(t, a=1, b=1)

@@ -76,8 +76,6 @@ def one_port(t):
     third.receive(b"third group")
     net.b[0].peer(ipv6=True).send(b"other interface", LINK, PORT)
     third.receive(b"other interface")
-    a.send(b"to the host", V6.of("a"), PORT)
-    a.send(b"to its link-local address", net.relay.link_local("eth1"), PORT)
     a.send(b"first", LINK, PORT)
     a.send(b"second", OTHER, PORT)
     c.send(b"of c", LINK, PORT)
@@ -85,6 +83,17 @@ def one_port(t):
         sender.send(b"marker", address, PORT)
         check_equal([d.data for d in out[i].until(b"marker")],
                     [(b"first", b"second", b"of c")[i]], "what comes through rule %d" % i)
+
+
+@udp_test("UDP groups of a link: what is sent to the host is not taken", needs=("ipv6",))
+def not_the_host(t):
+    net = networks(t, a=1, b=1)
+    t.start({"r": from_link(to_link())})
+    receiver, client = net.b[0].member(LINK, PORT), net.a[0].peer(ipv6=True)
+    for to in (V6.of("a"), net.relay.link_local("eth1"), "ff02::1", OTHER):
+        client.send(b"to " + to.encode(), to, PORT)
+    client.send(b"marker", LINK, PORT)
+    check_equal(receiver.until(b"marker"), [], "what came of others")
 
 
 @udp_test("UDP groups of a link: a host as upstream, by either address", needs=("ipv6",))
