@@ -38,6 +38,7 @@ static const char usage_text[] =
     "  --each N                datagrams under way of each client (burst: sent at once), at most "
     "(1)\n"
     "  --flight N              and of all clients together (64)\n"
+    "  --runs                  datagrams are sent in runs (UDP_SEGMENT)\n"
     "  --warm MS               time before measuring (200)\n"
     "  --window MS             time measured (1000)\n"
     "  --hold                  print {\"phase\": ...} and wait for a line on standard input "
@@ -107,7 +108,7 @@ static void check_udp(const struct load_options *o)
 {
     if (!o->conns || !o->each || o->each > o->flight || o->idle || o->hold)
         usage_error("datagrams need clients, --each, and at least as many for --flight");
-    if (o->request_size < sizeof(struct load_mark) || o->request_size > 65507)
+    if (o->request_size < sizeof(struct load_mark) || o->request_size > LOAD_MOST)
         usage_error("a datagram has 16 to 65507 bytes");
 }
 
@@ -122,6 +123,7 @@ static void parse(int argc, char **argv, struct load_options *o)
         {"reply", required_argument, NULL, 'p'},
         {"each", required_argument, NULL, 'e'},
         {"flight", required_argument, NULL, 'f'},
+        {"runs", no_argument, NULL, 'r'},
         {"warm", required_argument, NULL, 'w'},
         {"window", required_argument, NULL, 'W'},
         {"hold", no_argument, NULL, 'h'},
@@ -156,6 +158,9 @@ static void parse(int argc, char **argv, struct load_options *o)
             break;
         case 'f':
             o->flight = number(optarg, 100000);
+            break;
+        case 'r':
+            o->runs = true;
             break;
         case 'w':
             o->warm_ns = number(optarg, 600000) * (uint64_t)1000000;

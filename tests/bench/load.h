@@ -38,6 +38,7 @@ struct load_options {
     unsigned reply_size;        /* bytes */
     unsigned each;              /* datagrams under way, at most, of one client ... */
     unsigned flight;            /* ... and of all */
+    bool runs;                  /* neighbours to the same address go as one packet */
     uint64_t warm_ns;           /* before the measured window */
     uint64_t window_ns;         /* the measured window */
     bool hold;                  /* stop before and after the idle connections, for stdin lines */

@@ -5,6 +5,7 @@
 #include "load_udp.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -21,13 +22,15 @@ static size_t stride(const struct load_batch *b)
     return b->size + 64;
 }
 
-struct load_batch *load_batch_new(unsigned size, struct load_shared *shared)
+struct load_batch *load_batch_new(const struct load_options *o, struct load_shared *shared)
 {
     struct load_batch *b = calloc(1, sizeof *b);
+    unsigned size = o->request_size;
     uint32_t x = 2463534242;
 
     if (b) {
         b->size = size;
+        b->runs = o->runs;
         b->shared = shared;
         b->received = malloc(LOAD_BATCH * stride(b));
         b->pattern = malloc(size + PATTERNS);
@@ -89,21 +92,60 @@ unsigned load_receive(struct load_batch *b, int fd, unsigned most, bool named, i
     return count == -1 ? 0 : (unsigned)count;
 }
 
+static bool same_name(const struct load_batch *b, unsigned i, unsigned j)
+{
+    return b->messages[i].msg_hdr.msg_namelen == 0 ||
+           (b->names[i].sin_port == b->names[j].sin_port &&
+            b->names[i].sin_addr.s_addr == b->names[j].sin_addr.s_addr);
+}
+
+/* Makes out[] of messages[]: each as it is, or as a run. Returns how many. */
+static unsigned gather(struct load_batch *b, unsigned first, unsigned end)
+{
+    uint16_t size = (uint16_t)b->size;
+    unsigned count = 0;
+
+    for (unsigned i = first, n; i < end; i += n) {
+        struct msghdr *header = &b->out[count].msg_hdr;
+        struct cmsghdr *c = (void *)b->control[count];
+
+        *header = b->messages[i].msg_hdr;
+        for (n = 1; b->runs && i + n < end && (n + 1) * b->size <= LOAD_MOST; n++)
+            if (!same_name(b, i, i + n))
+                break;
+        header->msg_iovlen = 2 * n;
+        count++;
+        if (n == 1)
+            continue;
+        header->msg_control = c;
+        header->msg_controllen = sizeof b->control[0];
+        c->cmsg_level = IPPROTO_UDP;
+        c->cmsg_type = UDP_SEGMENT;
+        c->cmsg_len = CMSG_LEN(sizeof size);
+        memcpy(CMSG_DATA(c), &size, sizeof size);
+    }
+    return count;
+}
+
 static void send_all(struct load_batch *b, int fd, unsigned first, unsigned end)
 {
-    while (first < end) {
-        int count = sendmmsg(fd, b->messages + first, end - first, MSG_DONTWAIT);
+    unsigned all = gather(b, first, end);
+
+    for (unsigned done = 0; done < all;) {
+        int count = sendmmsg(fd, b->out + done, all - done, MSG_DONTWAIT);
 
         if (count == -1 && errno != EAGAIN && errno != ENOBUFS && errno != ECONNREFUSED)
             load_die("sendmmsg: %s", strerror(errno));
-        first += count == -1 ? 1 : (unsigned)count;
+        done += count == -1 ? 1 : (unsigned)count;
     }
 }
 
 void load_send_back(struct load_batch *b, int fd, unsigned first, unsigned count)
 {
-    for (unsigned i = first; i < first + count; i++)
+    for (unsigned i = first; i < first + count; i++) {
         b->parts[i][0].iov_len = b->size;
+        b->parts[i][1].iov_len = 0;
+    }
     send_all(b, fd, first, first + count);
 }
 
@@ -112,7 +154,7 @@ void load_send(struct load_batch *b, int fd, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         b->parts[i][0] = (struct iovec){&b->marks[i], sizeof b->marks[i]};
         b->parts[i][1] = (struct iovec){payload(b, &b->marks[i]), b->size - sizeof b->marks[i]};
-        b->messages[i].msg_hdr = (struct msghdr){.msg_iov = b->parts[i], .msg_iovlen = 2};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_iov = b->parts[i]};
     }
     send_all(b, fd, 0, count);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The load over UDP. Clients have connected sockets; the upstream has one socket for all of them.
- * No socket merges or splits datagrams (UDP_GRO, UDP_SEGMENT): what the proxy makes of them is its
- * own doing.
+ * Each datagram is sent and received by itself, so that what the proxy makes of many is its own
+ * doing; with --runs neighbours to the same address are sent as one packet (UDP_SEGMENT, udp(7)),
+ * as QUIC does. None is received as a part of one (UDP_GRO).
  *
  * The number of datagrams under way is bounded for each client and in total, so that the queues of
  * a proxy that keeps the kernel's default sizes are not overrun; what does not arrive within
@@ -21,6 +22,8 @@
 #define LOAD_LOST_NS UINT64_C(200000000) /* after this long a datagram is lost */
 #define LOAD_FIRST   UINT32_MAX          /* the slot of a mark that opens a session */
 
+#define LOAD_MOST 65507 /* bytes in a datagram, or in a run of them */
+
 /* The slot put down for an empty datagram, which is counted: none of ours, but rinetd sends some.
  */
 #define LOAD_EMPTY (UINT32_MAX - 1)
@@ -35,16 +38,19 @@ struct load_mark {
 /* Datagrams to be sent or received with one system call. */
 struct load_batch {
     unsigned size; /* of each datagram */
+    bool runs;
     struct load_shared *shared;
     struct mmsghdr messages[LOAD_BATCH];
-    struct iovec parts[LOAD_BATCH][2];
+    struct iovec parts[LOAD_BATCH][2]; /* of a datagram, or of a run of them, one behind another */
+    struct mmsghdr out[LOAD_BATCH];
+    _Alignas(struct cmsghdr) uint8_t control[LOAD_BATCH][CMSG_SPACE(sizeof(uint16_t))];
     struct load_mark marks[LOAD_BATCH];
     struct sockaddr_in names[LOAD_BATCH];
     uint8_t *received; /* room for LOAD_BATCH datagrams that are larger than they should be */
     uint8_t *pattern;
 };
 
-struct load_batch *load_batch_new(unsigned size, struct load_shared *shared);
+struct load_batch *load_batch_new(const struct load_options *options, struct load_shared *shared);
 
 /*
  * Receives up to `most`, with their senders' names if wanted. Returns how many, or 0 when there is
@@ -52,7 +58,7 @@ struct load_batch *load_batch_new(unsigned size, struct load_shared *shared);
  */
 unsigned load_receive(struct load_batch *b, int fd, unsigned most, bool named, int flags);
 
-/* Sends back what was received, number `i` alone or all of the first `count`. */
+/* Sends back `count` of what was received. */
 void load_send_back(struct load_batch *b, int fd, unsigned first, unsigned count);
 
 /* Sends datagrams with the first `count` of marks[] on a connected socket. One that can't be sent

@@ -102,8 +102,7 @@ static void measure(struct bursts *b, pid_t upstream, struct load_result *r)
 void load_udp_bursts(const struct load_options *o, struct load_shared *shared, pid_t upstream,
                      struct load_result *result)
 {
-    struct bursts b = {
-        .options = o, .shared = shared, .batch = load_batch_new(o->request_size, shared)};
+    struct bursts b = {.options = o, .shared = shared, .batch = load_batch_new(o, shared)};
     uint64_t deadline = load_now() + LOAD_OPEN_NS;
 
     b.fds = calloc(o->conns, sizeof *b.fds);

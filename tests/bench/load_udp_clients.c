@@ -241,7 +241,7 @@ void load_udp_clients(const struct load_options *o, struct load_shared *shared, 
     struct clients c = {.options = o, .shared = shared, .result = result};
     uint64_t deadline = load_now() + LOAD_OPEN_NS;
 
-    c.batch = load_batch_new(o->request_size, shared);
+    c.batch = load_batch_new(o, shared);
     c.all = calloc(o->conns, sizeof *c.all);
     c.epoll = epoll_create1(EPOLL_CLOEXEC);
     c.last = &c.first;

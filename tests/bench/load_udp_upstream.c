@@ -58,7 +58,7 @@ static void sink(const struct load_options *o, struct load_shared *shared, int f
 
 void load_udp_upstream(const struct load_options *o, int fd, struct load_shared *shared)
 {
-    struct load_batch *b = load_batch_new(o->request_size, shared);
+    struct load_batch *b = load_batch_new(o, shared);
     uint64_t *next = calloc(o->conns, sizeof *next);
 
     if (!next)

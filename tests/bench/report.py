@@ -12,7 +12,8 @@ work; direct has no proxy. proxy and load are the parts of one CPU that each use
 near 100%, the rate is the load's limit; where both are far below, the machine was disturbed.
 Datagrams are counted where they arrive, requests and replies alike, and every one is looked at: a
 proxy that cuts, merges, changes or misdirects a datagram has an error here and no figures. p99 is
-of a datagram and its reply, with up to 64 under way.
+of a datagram and its reply, with up to 64 under way. Sent in runs: clients and upstream hand their
+datagrams to the kernel as QUIC does, some as one packet (UDP_SEGMENT); a proxy may take them so.
 """
 
 

@@ -25,24 +25,30 @@ class Row:
 
 class Datagrams(Row):
     """
-    Datagrams of one size. So many are under way that the default receive buffer holds them at any
-    size, wherever they queue: a loss is the proxy's doing.
+    Datagrams of one size. So many are under way in all that the default receive buffer holds them
+    at any size, wherever they queue: a loss is the proxy's doing. Clients take turns with the part
+    that each may have.
     """
 
     protocol = "udp"
     flight = 64
+    each = {1: 64, 16: 16, 1000: 2}
+    burst = 16
 
-    def __init__(self, work, clients, size):
-        super().__init__("%s-%d-%d" % (work, clients, size),
-                         "%s of %d bytes, %d client%s" % (
-                             "Datagrams and replies" if work == "udp" else "Datagrams one way",
-                             size, clients, "" if clients == 1 else "s"),
-                         work, clients, cost=0.4 if clients < 100 else 1.0)
+    def __init__(self, work, clients, size, runs=False):
+        name = "%s-%d-%d" % (work, clients, size)
+        title = "%s of %d bytes, %d client%s" % (
+            "Datagrams and replies" if work == "udp" else "Datagrams one way",
+            size, clients, "" if clients == 1 else "s")
+        if runs:
+            name, title = name + "-runs", title + ", sent in runs"
+        super().__init__(name, title, work, clients, cost=0.4 if clients < 100 else 1.0)
         self.latency = work == "udp"
         self.cpu_unit = "s/100k"
         self.cpu_scale = 1e5
-        each = max(1, self.flight // clients) if work == "udp" else 16
+        each = self.each[clients] if work == "udp" else self.burst
         self.options = ["--request", str(size), "--each", str(each), "--flight", str(self.flight)]
+        self.options += ["--runs"] if runs else []
 
 
 TCP = [
@@ -61,7 +67,8 @@ TCP = [
 
 SIZES = (64, 512, 1400)
 UDP = [Datagrams("udp", clients, size) for clients in (1, 16, 1000) for size in SIZES] + \
-    [Datagrams("burst", clients, size) for clients in (1, 16) for size in SIZES]
+    [Datagrams("burst", clients, size) for clients in (1, 16) for size in SIZES] + \
+    [Datagrams(work, 16, 1400, runs=True) for work in ("udp", "burst")]
 
 ALL = TCP + UDP
 
