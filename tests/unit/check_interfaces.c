@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Each test is a process of its own (Check forks), and makes a network namespace of its own. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -7,25 +6,15 @@
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "namespace.h"
 #include "os/interfaces.h"
 #include "suite.h"
 
 /* Longer than the kernel takes to tell of what it has done. */
 #define SOON_MS 10000
-
-static void ip(const char *words)
-{
-    char command[256];
-
-    snprintf(command, sizeof(command), "ip %s", words);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
 
 static struct interfaces *look(void)
 {
@@ -271,25 +260,13 @@ START_TEST(lost_messages_are_news)
 }
 END_TEST
 
-static void make_namespace(void)
-{
-    ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
-}
-
-static bool may_make_namespaces(void)
-{
-    return geteuid() == 0 && system("unshare -n ip link add d0 type bridge 2> /dev/null") == 0;
-}
-
 int main(void)
 {
     Suite *suite;
     TCase *tcase;
 
-    if (!may_make_namespaces()) {
-        puts("it takes root, ip(8) and network namespaces");
+    if (!may_make_namespaces())
         return 77; /* Automake: skipped */
-    }
     suite = suite_create("interfaces");
     tcase = tcase_create("interfaces");
     suite_add_tcase(suite, tcase);
