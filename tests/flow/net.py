@@ -18,7 +18,7 @@ from harness import Failure, check, libc_call, wait_for
 
 # Of linux/in.h and linux/in6.h; Python knows only some of them.
 IP_PKTINFO, IP_TTL, IP_RECVTTL, IP_MULTICAST_ALL = 8, 2, 12, 49
-SO_RCVBUFFORCE = 33
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 IP_ADD_SOURCE_MEMBERSHIP, MCAST_JOIN_GROUP = 39, 42
 IPV6_MULTICAST_ALL, IPV6_RECVPKTINFO, IPV6_PKTINFO = 29, 49, 50
 IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 51, 52
@@ -126,11 +126,12 @@ class Host:
 
 
 class Datagram:
-    """One that was received: data, source (host, port), to (host), ttl, interface (an index)."""
+    """One that was received: data, source (host, port), to (host), ttl, interface (an index), time
+    (in seconds, as the kernel had it)."""
 
-    def __init__(self, data, source, to, ttl, interface):
-        self.data, self.source, self.to = data, source, to
-        self.ttl, self.interface = ttl, interface
+    def __init__(self, data, source):
+        self.data, self.source = data, source
+        self.to = self.ttl = self.interface = self.time = None
 
     def __repr__(self):
         return "%r from %s:%d to %s ttl %s" % (self.data[:60], *self.source, self.to, self.ttl)
@@ -150,6 +151,7 @@ class Peer:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+        s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         if is_ipv6:
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             s.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)
@@ -215,17 +217,21 @@ class Peer:
             data, control, _, source = self.socket.recvmsg(65536, 256)
         except (BlockingIOError, ConnectionRefusedError):
             return None
-        to = ttl = interface = None
+        d = Datagram(data, (plain(source[0]), source[1]))
         for level, kind, value in control:
             if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
-                interface, to = struct.unpack("=I", value[:4])[0], socket.inet_ntoa(value[8:12])
+                d.interface, d.to = struct.unpack("=I4x4s", value)
+                d.to = socket.inet_ntoa(d.to)
             elif (level, kind) == (socket.IPPROTO_IPV6, IPV6_PKTINFO):
-                to = socket.inet_ntop(socket.AF_INET6, value[:16])
-                interface = struct.unpack("=I", value[16:20])[0]
+                d.to, d.interface = struct.unpack("=16sI", value)
+                d.to = socket.inet_ntop(socket.AF_INET6, d.to)
             elif (level, kind) in ((socket.IPPROTO_IP, IP_TTL),
                                    (socket.IPPROTO_IPV6, IPV6_HOPLIMIT)):
-                ttl = struct.unpack("=i", value[:4])[0]
-        return Datagram(data, (plain(source[0]), source[1]), to, ttl, interface)
+                d.ttl, = struct.unpack("=i", value)
+            elif (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+                seconds, nanoseconds = struct.unpack("@ll", value)
+                d.time = seconds + nanoseconds / 1e9
+        return d
 
     def waiting(self):
         """All that are there."""

@@ -33,7 +33,8 @@ class Chatter:
     def __init__(self, networks, to, port=PORT):
         self.to, self.port = to, port
         self.speakers, self.listeners, self.own, self.heard = {}, {}, {}, {}
-        self.said = []  # (network, datagram)
+        self.said = []   # (network, datagram)
+        self.times = {}  # of each datagram: {who has said it where: when first}
         for name, hosts in networks.items():
             speaker = self.speakers[name] = hosts[0].peer(ipv6=":" in to)
             speaker.ttl(255)
@@ -55,8 +56,9 @@ class Chatter:
         for name, listener in self.listeners.items():
             for d in listener.waiting():
                 new += 1
-                relayed = d.source[0] not in self.own[name]
-                self.heard[name][d.data, relayed] += 1
+                is_copy = d.source[0] not in self.own[name]
+                self.heard[name][d.data, is_copy] += 1
+                self.times.setdefault(d.data, {}).setdefault((name, d.source), d.time)
         return new
 
     def talk(self, seconds):
@@ -80,15 +82,21 @@ class Chatter:
         """How many of it relays have sent to that network."""
         return self.heard[network][data, True]
 
+    def is_late(self, data):
+        """Has a relay taken so long for it that others may have forgotten it (GUARD_MS)?"""
+        times = self.times[data].values()
+        return max(times) - min(times) > 0.4
+
     def check(self, most):
         """Every datagram was heard once where it was said, and got to every other network; relays
-        have sent at most so many copies of it, all in all."""
+        have sent at most so many copies of it, all in all. Where one has been so late on a busy
+        machine that it was forgotten, it may go once more through each."""
         for home, data in self.said:
             copies = {name: self.copies(name, data) for name in self.heard}
             check_equal(self.heard[home][data, False], 1, "%r, heard from its speaker" % data)
             for name, count in copies.items():
                 check(name == home or count > 0, "%r did not get to %s" % (data, name))
-            check(sum(copies.values()) <= most,
+            check(sum(copies.values()) <= most * (2 if self.is_late(data) else 1),
                   "%r: copies by relays %r, more than %d" % (data, copies, most))
 
 

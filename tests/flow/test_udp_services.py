@@ -9,21 +9,24 @@ import struct
 
 from harness import check, check_equal, wait_for
 from names import question
-from net import V4, at, networks, wait_members
+from net import V4, V6, at, networks, wait_members
 from udp import udp_test
 
-GROUP, MDNS = "224.0.0.251", 5353
-NAME = "printer-in-b.local"
+GROUP, GROUP6, MDNS = "224.0.0.251", "ff02::fb", 5353
+AVAHI = ("avahi-daemon", "unshare")
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc/mdns-relay.conf.sample")
 
 
 def publish(t, host):
-    """Start avahi in that host, which publishes its addresses under NAME."""
-    config = t.write("avahi.conf", """\
+    """Start avahi in that host, which publishes its addresses under "<host>.local"; gives the file
+    of its log."""
+    path = t.path("avahi.%s.log" % host.name)
+    config = t.write("avahi.%s.conf" % host.name, """\
 [server]
 host-name=%s
 domain-name=local
 use-ipv4=yes
-use-ipv6=no
+use-ipv6=yes
 allow-interfaces=eth0
 enable-dbus=no
 [wide-area]
@@ -32,23 +35,28 @@ enable-wide-area=no
 publish-hinfo=no
 publish-workstation=no
 publish-aaaa-on-ipv4=no
-""" % NAME.split(".", maxsplit=1)[0])
+publish-a-on-ipv6=no
+""" % host.name)
     # Its pid file has a fixed place.
     script = ("mount --make-rprivate / && mount -t tmpfs none /run && mkdir /run/avahi-daemon && "
               "exec avahi-daemon --no-drop-root --no-chroot --no-rlimits --file=%s" % config)
-    with open(t.path("avahi.log"), "wb") as log:
+    with open(path, "wb") as log:
         child = host.spawn(["unshare", "--mount", "sh", "-c", script], stdout=log, stderr=log)
 
     def is_there():
-        with open(t.path("avahi.log")) as f:
-            text = f.read()
-        check(child.poll() is None, "avahi ended: %s" % text)
-        return "Server startup complete" in text
-    wait_for(is_there, "avahi to be there")
+        check(child.poll() is None, "avahi ended: %s" % text_of(path))
+        return "Server startup complete" in text_of(path)
+    wait_for(is_there, lambda: "avahi to be there: %s" % text_of(path))
+    return path
+
+
+def text_of(path):
+    with open(path, errors="replace") as f:
+        return f.read()
 
 
 def addresses(message, name):
-    """The addresses (A records) of that name in a DNS message's answers (RFC 1035)."""
+    """The addresses of that name in a DNS message's answers (RFC 1035, RFC 3596)."""
     def skip(i):
         while message[i] and message[i] < 0xc0:
             i += 1 + message[i]
@@ -71,82 +79,91 @@ def addresses(message, name):
     for _ in range(answers if flags & 0x8000 else 0):
         owner, i = text(i), skip(i)
         kind, _, _, size = struct.unpack(">2HIH", message[i:i + 10])
-        if kind == 1 and owner.lower() == name:
-            found.append(socket.inet_ntoa(message[i + 10:i + 14]))
+        family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+        if family and owner.lower() == name:
+            found.append(socket.inet_ntop(family, message[i + 10:i + 10 + size]))
         i += 10 + size
     return found
 
 
-def ask(client):
-    """Ask for NAME until an answer comes, which is given."""
+def ask(client, host, ipv6=False):
+    """Ask for the name of that host until it is answered; the answer and the addresses in it."""
+    name = host.name + ".local"
+
     def answer():
-        client.send(question(NAME), GROUP, MDNS)
+        client.send(question(name, 28 if ipv6 else 1), GROUP6 if ipv6 else GROUP, MDNS)
         while select.select([client.socket], [], [], 1)[0]:
             d = client.take()
-            if d and addresses(d.data, NAME):
-                return d
+            if d and addresses(d.data, name):
+                return d, addresses(d.data, name)
         return None
-    return wait_for(answer, "an answer for %s" % NAME)
+    return wait_for(answer, "an answer for %s" % name)
 
 
-def mdns(first, second, **options):
+def relayed(first, second):
     return {"listen": at(GROUP, MDNS), "interface": first,
-            "upstream": dict({"address": at(GROUP, MDNS), "interface": second, "ttl": 255},
-                             **options)}
+            "upstream": {"address": at(GROUP, MDNS), "interface": second, "ttl": 255,
+                         "source_port": MDNS}}
 
 
-@udp_test("mDNS: a name that avahi publishes in another network",
-          needs=("avahi-daemon", "unshare"))
+def both_ways():
+    return {"ab": relayed("eth1", "eth2"), "ba": relayed("eth2", "eth1")}
+
+
+def asker(host):
+    """Who is known to the others as one who speaks mDNS."""
+    p = host.member(GROUP, MDNS)
+    p.ttl(255)
+    return p
+
+
+@udp_test("mDNS: a name that avahi publishes in another network", needs=AVAHI)
 def avahi(t):
     net = networks(t, a=1, b=1)
-    d = t.start({"ab": mdns("eth1", "eth2", source_port=MDNS),
-                 "ba": mdns("eth2", "eth1", source_port=MDNS)})
+    d = t.start(both_ways())
     wait_members(d, GROUP, "eth1", "eth2")
     publish(t, net.b[0])
-    client = net.a[0].member(GROUP, MDNS)
-    client.ttl(255)
-    seen = ask(client)
-    check_equal(addresses(seen.data, NAME), [V4.of("b", 10)], "addresses in the answer")
+    seen, found = ask(asker(net.a[0]), net.b[0])
+    check_equal(found, [V4.of("b", 10)], "addresses in the answer")
     check_equal((seen.source, seen.to), ((V4.of("a"), MDNS), GROUP), "how the answer came")
 
 
-@udp_test("mDNS: one who asks from a port of its own is answered through its session",
-          needs=("avahi-daemon", "unshare"))
-def legacy(t):
+@udp_test("mDNS: the sample config, for who asks from a port of its own", needs=AVAHI + ("ipv6",))
+def sample(t):
     net = networks(t, a=1, b=1)
-    d = t.start({"ab": mdns("eth1", "eth2")})
+    d = t.prepare('daemon = { engine = "%s"; };\n' % t.engine + text_of(SAMPLE))
+    d.start()
     wait_members(d, GROUP, "eth1")
+    wait_members(d, GROUP6, "eth1")
     publish(t, net.b[0])
-    client = net.a[0].peer()
-    client.ttl(255)
-    seen = ask(client)
-    check_equal(addresses(seen.data, NAME), [V4.of("b", 10)], "addresses in the answer")
-    check_equal((seen.source, seen.to), ((V4.of("a"), MDNS), V4.of("a", 10)), "how the answer came")
+    seen, found = ask(net.a[0].peer(), net.b[0])
+    check_equal(found, [V4.of("b", 10)], "addresses in the answer")
+    check_equal((seen.source, seen.to), ((V4.of("a"), MDNS), V4.of("a", 10)), "how it came")
+    seen, found = ask(net.a[0].peer(ipv6=True), net.b[0], ipv6=True)
+    check(V6.of("b", 10) in found, "addresses in the answer: %r" % found)
+    check_equal(seen.source, (net.relay.link_local("eth1"), MDNS), "from whom it came")
 
 
-@udp_test("mDNS: avahi in both networks, each finds the other's name",
-          needs=("avahi-daemon", "unshare"))
-def both_ways(t):
-    """Two responders that announce, probe and defend their names, and two relays between."""
-    net = networks(t, a=2, b=1)
+@udp_test("mDNS: avahi in both networks, two relays between: each finds the other", needs=AVAHI)
+def two_relays(t):
+    """They announce, probe and defend their names; one that heard itself come round would see a
+    conflict."""
+    net = networks(t, a=2, b=2)
     second = net.host("second")
     net.join(second, "eth1", "a", 2)
     net.join(second, "eth2", "b", 2)
     net.ready()
-    rules = {"ab": mdns("eth1", "eth2", source_port=MDNS),
-             "ba": mdns("eth2", "eth1", source_port=MDNS)}
-    daemons = [t.start(rules)]
+    daemons = [t.start(both_ways())]
     with second:
-        daemons.append(t.start(rules))
+        daemons.append(t.start(both_ways()))
     for d in daemons:
         wait_members(d, GROUP, "eth1", "eth2")
-    publish(t, net.b[0])
-    client = net.a[0].member(GROUP, MDNS)
-    client.ttl(255)
-    check_equal(addresses(ask(client).data, NAME), [V4.of("b", 10)], "addresses in the answer")
-    with open(t.path("avahi.log")) as f:
-        text = f.read()
-    check("conflict" not in text.lower(), "avahi sees itself: %s" % text)
+    logs = [publish(t, net.a[0]), publish(t, net.b[0])]
+    for host, name, address in ((net.a[1], net.b[0], V4.of("b", 10)),
+                                (net.b[1], net.a[0], V4.of("a", 10))):
+        check_equal(ask(asker(host), name)[1], [address], "addresses in the answer")
+    for path in logs:
+        check("conflict" not in text_of(path).lower(), "avahi sees itself: %s" % text_of(path))
 
 
 @udp_test("DHCP: a lease from dnsmasq in another network", needs=("dnsmasq", "udhcpc"))
@@ -169,8 +186,7 @@ def dhcp(t):
              "--dhcp-leasefile=" + t.path("leases"), "--no-ping"], stdout=log, stderr=log)
 
     def served():
-        with open(t.path("dnsmasq.log")) as f:
-            text = f.read()
+        text = text_of(t.path("dnsmasq.log"))
         check(server.poll() is None, "dnsmasq ended: %s" % text)
         return "DHCP, sockets bound" in text
     wait_for(served, "dnsmasq to serve")
@@ -181,12 +197,9 @@ def dhcp(t):
                                  "1", "-s", t.path("script")], stdout=log, stderr=log)
     wait_for(lambda: client.poll() is not None, "udhcpc to end")
     for name in ("udhcpc.log", "dnsmasq.log"):
-        with open(t.path(name)) as f:
-            t.note("--- %s\n%s" % (name, f.read()))
+        t.note("--- %s\n%s" % (name, text_of(t.path(name))))
     check_equal(client.returncode, 0, "status of udhcpc")
-    with open(t.path("lease")) as f:
-        address, server_id = f.read().split()
+    address, server_id = text_of(t.path("lease")).split()
     check(address.startswith("10.2.0.1") and server_id == V4.of("b", 10), "the lease: %s of %s"
           % (address, server_id))
-    with open(t.path("leases")) as f:
-        check(address in f.read(), "dnsmasq does not know the lease")
+    check(address in text_of(t.path("leases")), "dnsmasq does not know the lease")
