@@ -218,6 +218,24 @@ static bool is_own(int error)
     return error == ENOBUFS || error == ENOMEM || error == EPERM || error == EINVAL;
 }
 
+/* Send messages from this one on: how many went, or -1. When there is only one, sendmmsg(2) has no
+ * use and a price. */
+static int call(struct sending *s, unsigned first)
+{
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    struct mmsghdr *headers = &s->headers[first];
+    const struct msghdr *h = &headers->msg_hdr;
+    ssize_t n;
+
+    if (s->messages - first > 1)
+        return sendmmsg(s->fd, headers, s->messages - first, flags);
+    if (h->msg_name == NULL && h->msg_control == NULL)
+        n = send(s->fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags);
+    else
+        n = sendmsg(s->fd, h, flags);
+    return n < 0 ? -1 : 1;
+}
+
 /* Send the messages. Returns early when what is left is to be composed anew. */
 static void transmit(struct sending *s)
 {
@@ -225,7 +243,7 @@ static void transmit(struct sending *s)
     int before = 0; /* what this message was refused with before */
 
     while (i < s->messages) {
-        int n = sendmmsg(s->fd, s->headers + i, s->messages - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+        int n = call(s, i);
         int error = n < 0 ? errno : 0;
         bool connected = s->headers[i].msg_hdr.msg_name == NULL;
 
