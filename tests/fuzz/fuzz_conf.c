@@ -23,6 +23,21 @@ static char *dump(const struct conf *conf)
     return text;
 }
 
+/* Every one can be sent to, from one socket of UDP. */
+static void check_targets(const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < rule->target_count; i++) {
+        const struct conf_target *t = &rule->targets[i];
+
+        PROMISE(t->address.family == rule->upstream.family && t->ttl > 0);
+        PROMISE(t->source_port == rule->targets[0].source_port);
+        PROMISE((t->interface != NULL) == (t->interfaces.count > 0));
+        PROMISE(t->address.port != 0 || rule->listens[0].upstream_port != 0);
+    }
+    for (size_t i = 0; i < rule->listen_count && rule->target_count > 0; i++)
+        PROMISE(rule->listens[i].protocol != PROTOCOL_STREAM);
+}
+
 static void check_rules(const struct conf *conf)
 {
     PROMISE(conf->rule_count > 0);
@@ -31,6 +46,7 @@ static void check_rules(const struct conf *conf)
 
         PROMISE(rule->conf == conf && rule->listen_count > 0 && rule->upstream_text != NULL);
         PROMISE(rule->options.max_connections > 0);
+        check_targets(rule);
         for (size_t j = 0; j < rule->listen_count; j++)
             PROMISE(rule->listens[j].text != NULL && rule->listens[j].max_connections > 0);
     }

@@ -128,6 +128,8 @@ static const struct {
     {"http://x:80", SCHEME},
     {"sctp:h:80", SCHEME},
     {"/run/x.sock", "a UNIX socket is written unix:/path or unix:@name"},
+    {"udp:unix:/x", "unix: and systemd: stand alone, without tcp: or udp: before them"},
+    {"tcp:systemd:x", "unix: and systemd: stand alone, without tcp: or udp: before them"},
     {"unix:", "the UNIX path is empty, allowed: unix:/path or unix:@name"},
     {"unix:x.sock",
      "the UNIX path must be absolute: unix:/path, or unix:@name for an abstract one"},
