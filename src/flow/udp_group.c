@@ -10,10 +10,6 @@
 #include "flow/udp_net_inside.h"
 #include "flow/worker.h"
 
-/* What was refused for another reason than a missing interface is tried again after this time; of
- * that reason's end nobody would tell us. */
-#define RETRY_MS 10000
-
 /* --- the log --------------------------------------------------------------------------------- */
 
 static const char *explain(const struct udp_membership *m, const struct udp_place *p, int error)
@@ -122,11 +118,6 @@ static bool is_stuck(const struct udp_place *p)
     return !p->joined && (p->index != 0 || p->name[0] == '\0');
 }
 
-static void on_retry(struct timer *t)
-{
-    udp_group_update(container_of(t, struct udp_net, retry));
-}
-
 static void update(struct udp_net *net, struct udp_membership *m)
 {
     bool stuck = false;
@@ -136,7 +127,7 @@ static void update(struct udp_net *net, struct udp_membership *m)
         stuck = stuck || is_stuck(&m->places[i]);
     }
     if (stuck)
-        loop_timer(net->worker->loop, &net->retry, RETRY_MS, on_retry);
+        udp_net_retry(net);
 }
 
 void udp_group_update(struct udp_net *net)

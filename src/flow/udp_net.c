@@ -17,6 +17,9 @@
  * time, and to look costs as much as there are addresses. */
 #define REST_MS 100
 
+/* What has failed is tried again after this time: of the end of its reason nobody may tell us. */
+#define RETRY_MS 10000
+
 #define PORTS 65536
 
 static void watch_news(struct watch *w, unsigned events);
@@ -107,26 +110,42 @@ static void on_rested(struct timer *t)
     loop_change(net->worker->loop, &net->watch, LOOP_READ);
 }
 
+static void look_again(struct udp_net *net)
+{
+    int error = interfaces_refresh(net->interfaces);
+
+    if (error) {
+        struct log_field why = LOG_TEXT("error", strerror(-error));
+
+        log_fields(net->worker->log, LEVEL_WARNING, "cannot look at the network interfaces", &why,
+                   1);
+        udp_net_retry(net);
+        return;
+    }
+    memset(net->ways, 0, sizeof(net->ways));
+    udp_group_update(net);
+}
+
+static void on_retry(struct timer *t)
+{
+    look_again(container_of(t, struct udp_net, retry));
+}
+
+void udp_net_retry(struct udp_net *net)
+{
+    loop_timer(net->worker->loop, &net->retry, RETRY_MS, on_retry);
+}
+
 static void watch_news(struct watch *w, unsigned events)
 {
     struct udp_net *net = container_of(w, struct udp_net, watch);
-    int error;
 
     (void)events; /* an error is that messages were lost */
     if (!interfaces_news(net->fd))
         return;
     if (loop_timer(net->worker->loop, &net->rest, REST_MS, on_rested) == 0)
         loop_change(net->worker->loop, &net->watch, 0);
-    error = interfaces_refresh(net->interfaces);
-    if (error) {
-        struct log_field why = LOG_TEXT("error", strerror(-error));
-
-        log_fields(net->worker->log, LEVEL_WARNING, "cannot look at the network interfaces", &why,
-                   1);
-        return;
-    }
-    memset(net->ways, 0, sizeof(net->ways));
-    udp_group_update(net);
+    look_again(net);
 }
 
 unsigned udp_net_way(struct udp_net *net, const struct addr *to)

@@ -31,7 +31,7 @@ struct udp_net {
     struct watch watch;      /* for news of interfaces ... */
     int fd;                  /* ... which come here ... */
     struct timer rest;       /* ... and wait while this runs */
-    struct timer retry;      /* while there is a group that could not be joined */
+    struct timer retry;      /* while something could not be done */
     struct list memberships; /* of all listeners that are picky */
     uint32_t *ports[2];      /* of IPv4, IPv6: how many sockets to targets have each port */
     struct udp_way ways[WAYS];
@@ -62,6 +62,9 @@ struct udp_membership {
 
 /* Interfaces have changed: leave and join what that touches. */
 void udp_group_update(struct udp_net *net);
+
+/* Something has failed that no news of interfaces may mend: look again after a while. */
+void udp_net_retry(struct udp_net *net);
 
 /* The interface through which the routes lead there; 0: none. */
 unsigned udp_net_way(struct udp_net *net, const struct addr *to);

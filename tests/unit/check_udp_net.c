@@ -221,6 +221,28 @@ START_TEST(what_was_sent_from_here_is_not_taken)
 }
 END_TEST
 
+/* Others of this machine who have the same port, as mDNS has it, hear what is sent to them. */
+START_TEST(a_port_that_is_chosen_is_not_taken_from_others)
+{
+    const struct addr any = {.family = AF_INET, .port = 5353};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5353)};
+    int other = dgram_open(&any, DGRAM_SHARED), fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    char byte;
+
+    ck_assert_int_ge(other, 0);
+    ck_assert_int_ge(fd, 0);
+    listener_of("239.1.2.3:5000", "interface = \"eth1\"; upstream = { address = "
+                                  "\"239.1.2.4:5353\"; interface = \"eth2\"; source_port = 5353; "
+                                  "};");
+    make_session();
+    ck_assert_int_eq(inet_pton(AF_INET, "10.1.0.1", &to.sin_addr), 1);
+    ck_assert_int_eq(sendto(fd, "a", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+    ck_assert_int_eq(recv(other, &byte, 1, MSG_DONTWAIT), 1); /* over lo it is there at once */
+    close(fd);
+    close(other);
+}
+END_TEST
+
 /* --- where they are joined ---------------------------------------------------------------------
  */
 
@@ -432,6 +454,7 @@ int main(void)
     tcase_add_test(tcase, a_group_is_taken_where_it_was_joined_and_of_whom);
     tcase_add_test(tcase, copies_are_not_taken);
     tcase_add_loop_test(tcase, what_was_sent_from_here_is_not_taken, 0, 2);
+    tcase_add_test(tcase, a_port_that_is_chosen_is_not_taken_from_others);
     tcase_add_test(tcase, groups_go_with_the_listener);
     tcase_add_loop_test(tcase, an_interface_that_comes_back_is_joined_again, 0, 4);
     tcase_add_test(tcase, one_that_is_not_there_is_no_error);
