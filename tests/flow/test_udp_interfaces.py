@@ -262,3 +262,41 @@ def upgrade(t, to):
     check_equal(d.sessions(), [], "sessions that have ended")
     over(d)
     wait_members(d, to)
+
+
+@each("they change their names")
+def names(t, to):
+    net = networks(t, a=1, b=1, c=1)
+    d = t.start({"r": rule(to)})
+    clients = [h[0].peer(ipv6=":" in to) for h in (net.a, net.c)]
+    receiver = net.b[0].member(to, PORT)
+    gets_across(clients[0], to, receiver, word=b"first")
+    net.relay.ip("link set eth1 down", "link set eth1 name old", "link set eth3 down",
+                 "link set eth3 name eth1", "link set eth1 up", "link set old up")
+    if ":" in to:  # they lose them when they are down
+        net.relay.ip("address replace %s/64 dev eth1" % V6.of("c"),
+                     "address replace %s/64 dev old" % V6.of("a"))
+    net.ready()
+    wait_members(d, to, "eth1")
+    gets_across(clients[1], to, receiver, word=b"second")
+    clients[0].send(b"of the old one", to, PORT)
+    clients[1].send(b"marker", to, PORT)
+    check_equal(receiver.until(b"marker"), [], "what came of the old one")
+
+
+@each("one that comes and goes all the time")
+def flapping(t, to):
+    net = networks(t, a=1, b=1)
+    d = t.start({"r": rule(to)})
+    client, receiver = net.a[0].peer(ipv6=":" in to), net.b[0].member(to, PORT)
+    for i in range(25):
+        net.relay.ip("link delete eth%d" % (1 + i % 2))
+        client.send(b"to nobody", to, PORT)
+        net.join(net.relay, "eth%d" % (1 + i % 2), "ab"[i % 2], 1)
+        for n in range(20):  # news that changes nothing
+            net.relay.ip("address add 192.0.2.%d/32 dev lo" % n)
+        net.relay.ip("address flush dev lo scope global to 192.0.2.0/24")
+    net.ready()
+    gets_across(client, to, receiver)
+    wait_members(d, to, "eth1")
+    asks_and_is_answered(net, to, client, receiver)
