@@ -9,15 +9,16 @@ import struct
 
 from harness import check, check_equal, wait_for
 from names import question
-from net import V4, V6, at, networks, wait_members
+from net import V4, V6, at, members, networks, wait_members
 from udp import udp_test
 
 GROUP, GROUP6, MDNS = "224.0.0.251", "ff02::fb", 5353
 AVAHI = ("avahi-daemon", "unshare")
-SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc/mdns-relay.conf.sample")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SAMPLE = os.path.join(HERE, "../../etc/mdns-relay.conf.sample")
 
 
-def publish(t, host):
+def publish(t, host, interfaces="eth0"):
     """Start avahi in that host, which publishes its addresses under "<host>.local"; gives the file
     of its log."""
     path = t.path("avahi.%s.log" % host.name)
@@ -27,7 +28,7 @@ host-name=%s
 domain-name=local
 use-ipv4=yes
 use-ipv6=yes
-allow-interfaces=eth0
+allow-interfaces=%s
 enable-dbus=no
 [wide-area]
 enable-wide-area=no
@@ -36,7 +37,7 @@ publish-hinfo=no
 publish-workstation=no
 publish-aaaa-on-ipv4=no
 publish-a-on-ipv6=no
-""" % host.name)
+""" % (host.name, interfaces))
     # Its pid file has a fixed place.
     script = ("mount --make-rprivate / && mount -t tmpfs none /run && mkdir /run/avahi-daemon && "
               "exec avahi-daemon --no-drop-root --no-chroot --no-rlimits --file=%s" % config)
@@ -162,6 +163,25 @@ def two_relays(t):
     for host, name, address in ((net.a[1], net.b[0], V4.of("b", 10)),
                                 (net.b[1], net.a[0], V4.of("a", 10))):
         check_equal(ask(asker(host), name)[1], [address], "addresses in the answer")
+    for path in logs:
+        check("conflict" not in text_of(path).lower(), "avahi sees itself: %s" % text_of(path))
+
+
+@udp_test("mDNS: avahi on the relay's host, too", needs=AVAHI)
+def beside(t):
+    net = networks(t, a=2, b=2)
+    logs = [publish(t, net.relay, "eth1,eth2")]
+    d = t.start(both_ways())
+    wait_for(lambda: members(d.pid, GROUP).get("eth2", 0) > 1, "both to be members")
+    logs += [publish(t, net.a[0]), publish(t, net.b[0])]
+    for host, others in ((net.a[1], (net.b[0], net.a[0], net.relay)),
+                         (net.b[1], (net.a[0], net.b[0], net.relay))):
+        client = asker(host)
+        for other in others:
+            found = set(ask(client, other)[1])
+            name = other.name[0] if other is not net.relay else host.name[0]
+            check(found & {V4.of(name, 10), V4.of(name)}, "addresses of %s: %r"
+                  % (other.name, found))
     for path in logs:
         check("conflict" not in text_of(path).lower(), "avahi sees itself: %s" % text_of(path))
 
