@@ -321,21 +321,58 @@ static int save_session(struct saving *sv, struct session *s)
     return error;
 }
 
-/* Those of datagrams in the order in which they stand in line (udp.h), behind the others. */
+/* One of datagrams, as it stands in line to be evicted. */
+struct in_line {
+    struct session *session;
+    uint32_t place; /* in the lines of its rule */
+};
+
 static int compare(const void *a, const void *b)
 {
-    const struct snap_session *x = a, *y = b;
+    const struct in_line *x = a, *y = b;
 
-    if (x->is_datagrams != y->is_datagrams)
-        return x->is_datagrams ? 1 : -1;
-    if (x->is_datagrams && x->quiet_ms != y->quiet_ms)
-        return x->quiet_ms > y->quiet_ms ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
+    if (x->session->active != y->session->active)
+        return x->session->active < y->session->active ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+static void line_up(const struct worker *w, struct in_line *all)
+{
+    uint32_t count = 0;
+
+    list_for_each (link, next, &w->rules) {
+        const struct rule *rule = container_of(link, struct rule, link);
+
+        for (enum udp_line line = 0; line < UDP_LINES; line++) {
+            list_for_each (in_line, after, &rule->lines[line]) {
+                struct udp_session *u = container_of(in_line, struct udp_session, by_rule);
+
+                all[count] = (struct in_line){u->session, count};
+                count++;
+            }
+        }
+    }
+    qsort(all, count, sizeof(*all), compare);
+}
+
+/* Who was silent longest comes first: so they line up again. */
+static int save_datagrams(struct saving *sv, size_t count)
+{
+    struct in_line *all = calloc(count + 1, sizeof(*all));
+    int error = all ? 0 : -ENOMEM;
+
+    if (all)
+        line_up(sv->set->worker, all);
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = save_session(sv, all[i].session);
+    free(all);
+    return error;
 }
 
 static int save_sessions(struct saving *sv)
 {
     const struct worker *w = sv->set->worker;
+    size_t of_datagrams = 0;
     int error = 0;
 
     sv->snap.sessions = calloc(w->live + 1, sizeof(*sv->snap.sessions));
@@ -343,11 +380,13 @@ static int save_sessions(struct saving *sv)
     if (!sv->snap.sessions || !sv->h->sessions)
         return -ENOMEM;
     list_for_each (link, next, &w->sessions) {
-        if (error == 0)
-            error = save_session(sv, container_of(link, struct session, link));
+        struct session *s = container_of(link, struct session, link);
+
+        of_datagrams += s->udp != NULL;
+        if (error == 0 && !s->udp)
+            error = save_session(sv, s);
     }
-    qsort(sv->snap.sessions, sv->snap.session_count, sizeof(*sv->snap.sessions), compare);
-    return error;
+    return error ? error : save_datagrams(sv, of_datagrams);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
