@@ -155,6 +155,23 @@ def one_address(t):
     open_pair(t, c, up)
 
 
+@udp_test("udp: reload: an address gives way to one that overlaps with it")
+def overlap(t):
+    up, port = Upstream(t), t.port()
+
+    def rule(listen):
+        return {"r": {"listen": listen % port, "upstream": up.address}}
+    forms = ["udp:127.0.0.1:%d", "udp:*:%d", "udp:0.0.0.0:%d", "udp:127.0.0.1:%d"]
+    d = t.start(rule(forms[0]))
+    pair = open_pair(t, port, up)
+    for form in forms[1:]:
+        d.reload(rule(form), changed=1, failed=0)
+        check_equal(len(listeners(d)), 1, "listeners")
+        pair.ended(d, end="drained")
+        pair.anew()
+    check_equal(len(d.sessions(client=pair.name, end="drained")), 3, "its sessions so far")
+
+
 @udp_test("udp: reload: limits of sessions that are there: lower, higher, another on_limit")
 def limits(t):
     up, port = Upstream(t), t.port()
