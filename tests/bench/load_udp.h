@@ -7,9 +7,9 @@
  *
  * The number of datagrams under way is bounded for each client and in total, so that the queues of
  * a proxy that keeps the kernel's default sizes are not overrun; what does not arrive within
- * LOAD_LOST_NS is counted as lost, and another is sent in its place. Every datagram carries a mark,
- * and behind it bytes that follow from the mark: one that is cut, merged with another, changed, or
- * brought to the wrong client ends the measurement.
+ * LOAD_LOST_NS is given up, and another is sent in its place: unless it comes later, it is lost.
+ * Every datagram carries a mark, and behind it bytes that follow from the mark: one that is cut,
+ * merged with another, changed, or brought to the wrong client ends the measurement.
  */
 #ifndef TESTS_BENCH_LOAD_UDP_H
 #define TESTS_BENCH_LOAD_UDP_H
@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 #define LOAD_BATCH   64                  /* datagrams in a system call, at most */
-#define LOAD_LOST_NS UINT64_C(200000000) /* after this long a datagram is lost */
+#define LOAD_LOST_NS UINT64_C(200000000) /* after this long a datagram is given up */
 #define LOAD_FIRST   UINT32_MAX          /* the slot of a mark that opens a session */
 
 #define LOAD_MOST 65507 /* bytes in a datagram, or in a run of them */

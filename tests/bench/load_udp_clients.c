@@ -113,6 +113,15 @@ static void release(struct clients *c, struct client *client, struct slot *slot)
     enqueue(c, client);
 }
 
+/* One that had been given up: it was not lost. */
+static void take_late(struct clients *c)
+{
+    if (!c->measuring || c->result->lost == 0)
+        return;
+    c->result->lost--;
+    c->taken++;
+}
+
 static void take(struct clients *c, struct client *client, const struct load_mark *mark,
                  uint64_t now)
 {
@@ -131,8 +140,10 @@ static void take(struct clients *c, struct client *client, const struct load_mar
     slot = &client->slots[mark->slot];
     if (slot->number == mark->number && !slot->busy && now - slot->sent_ns < LOAD_LOST_NS)
         load_die("a datagram came back twice");
-    if (slot->number != mark->number || !slot->busy) /* too late: it counts as lost */
+    if (slot->number != mark->number || !slot->busy) {
+        take_late(c);
         return;
+    }
     if (c->measuring) {
         c->taken++;
         c->result->disordered += mark->number < client->newest;
