@@ -58,13 +58,16 @@ static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
     return how;
 }
 
-/* bind(2) wants to know the zone of a link-local group, and would keep to it; such a group is taken
- * out of all that comes to the port. */
+/* bind(2) wants to know the zone of a link-local or node-local group, and would keep to it; such a
+ * group is taken out of all that comes to the port. */
 static struct addr to_bind(const struct addr *a)
 {
     struct addr any = {.family = AF_INET6, .port = a->port};
 
-    return a->family == AF_INET6 && IN6_IS_ADDR_MC_LINKLOCAL(&a->v6) ? any : *a;
+    bool has_zone = a->family == AF_INET6 &&
+                    (IN6_IS_ADDR_MC_LINKLOCAL(&a->v6) || IN6_IS_ADDR_MC_NODELOCAL(&a->v6));
+
+    return has_zone ? any : *a;
 }
 
 static int set_up(struct listener *l, const struct addr *bound, const char **why)
@@ -106,12 +109,13 @@ int udp_listener_open(struct listener *l, unsigned how, const char **why)
 
 int udp_listener_adopt(struct listener *l, int fd, const struct addr *bound, const char **why)
 {
+    const struct addr *address = l->conf->kind == ADDR_SYSTEMD ? bound : &l->conf->address;
     int error;
 
-    dgram_set(fd, bound, wanted(l->conf, bound));
+    dgram_set(fd, bound, wanted(l->conf, address));
     l->fd = fd;
     l->family = bound->family;
-    error = set_up(l, l->conf->kind == ADDR_SYSTEMD ? bound : &l->conf->address, why);
+    error = set_up(l, address, why);
     if (error)
         l->fd = -1;
     return error;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "flow/listener.h"
 #include "flow/udp_net_inside.h"
 #include "flow/worker.h"
 
@@ -188,6 +189,15 @@ static void send_through(struct sending *x, const struct conf_target *t, unsigne
         dgram_broadcast_ttl(x->session->fd[UPSTREAM], 0); /* hosts may be among the targets */
 }
 
+/* Who hears it there has heard it: a rule may join networks by one group on each of them. */
+static bool came_from_there(const struct session *s, const struct addr *to, unsigned interface)
+{
+    const struct udp_membership *m = s->listener->udp->membership;
+
+    return m && m->group.family != AF_UNSPEC && interface == s->udp->interface &&
+           m->port == to->port && udp_is_same_host(&m->group, to);
+}
+
 static void send_to(struct sending *x, const struct conf_target *t)
 {
     struct addr to = address_of(x->session, t);
@@ -198,7 +208,7 @@ static void send_to(struct sending *x, const struct conf_target *t)
     for (size_t i = 0; i < t->interfaces.count; i++) {
         unsigned interface = interfaces_index(x->net->interfaces, t->interfaces.list[i]);
 
-        if (interface != 0)
+        if (interface != 0 && !came_from_there(x->session, &to, interface))
             send_through(x, t, interface);
     }
 }

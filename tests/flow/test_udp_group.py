@@ -283,3 +283,21 @@ def others(t, v):
     client.send(b"marker", v.group, PORT)
     check_equal(receiver.until(b"marker"), [], "what came of others")
     neighbour.receive(b"to another group")
+
+
+@both("one rule that joins two networks by one group")
+def reflector(t, v):
+    net = networks(t, a=2, b=2)
+    d = t.start({"r": {"listen": at(v.group, PORT), "interface": ["eth1", "eth2"],
+                       "upstream": {"address": at(v.group, PORT),
+                                    "interface": ["eth1", "eth2"]}}})
+    wait_members(d, v.group, "eth1", "eth2")
+    beside, across = net.a[1].member(v.group, PORT), net.b[1].member(v.group, PORT)
+    a, b = net.a[0].peer(ipv6=v is V6), net.b[0].peer(ipv6=v is V6)
+    a.send(b"from A", v.group, PORT)
+    check_equal(beside.receive(b"from A").source[0], v.of("a", 10), "from whom A hears A")
+    check_equal(across.receive(b"from A").source[0], v.of("b"), "from whom B hears A")
+    b.send(b"from B", v.group, PORT)
+    check_equal(across.receive(b"from B").source[0], v.of("b", 10), "from whom B hears B")
+    check_equal(beside.receive(b"from B").source[0], v.of("a"), "from whom A hears B")
+    check_equal(beside.waiting() + across.waiting(), [], "what else came")
