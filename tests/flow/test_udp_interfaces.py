@@ -104,7 +104,8 @@ def upstream(t, to):
     asks_and_is_answered(net, to, client, receiver)
     check_equal(len(d.sessions()), 0, "sessions that have ended")
     over(d)
-    check_equal(len(d.wait_sessions(1)), 1, "sessions")
+    line, = d.wait_sessions(1)
+    check(int(line.get("dropped", 0)) >= 10, "what was dropped: %s" % line[""])
 
 
 @each("both get other addresses")
