@@ -73,8 +73,7 @@ struct dgram *dgram_at(struct dgram_batch *b, unsigned slot)
 static void take_info4(const struct in_pktinfo *info, struct dgram *d, struct dgram_path *p)
 {
     d->dest = (struct addr){.family = AF_INET, .v4 = info->ipi_addr};
-    d->is_to_many = info->ipi_addr.s_addr != info->ipi_spec_dst.s_addr || addr_is_group(&d->dest) ||
-                    addr_is_broadcast(&d->dest);
+    d->is_to_many = info->ipi_addr.s_addr != info->ipi_spec_dst.s_addr;
     p->local = (struct addr){.family = AF_INET, .v4 = info->ipi_spec_dst};
     p->interface = (uint32_t)info->ipi_ifindex;
 }

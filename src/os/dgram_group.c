@@ -13,20 +13,11 @@ static int level_of(sa_family_t family)
     return family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
 }
 
-/* The kernel's form, without a port. */
-static void set_address(struct sockaddr_storage *out, const struct addr *a)
-{
-    struct addr bare = *a;
-
-    bare.port = 0;
-    addr_to_sockaddr(&bare, out);
-}
-
 static int change(int fd, const struct addr *group, unsigned interface, int option)
 {
     struct group_req request = {.gr_interface = interface};
 
-    set_address(&request.gr_group, group);
+    addr_to_sockaddr(group, &request.gr_group);
     return setsockopt(fd, level_of(group->family), option, &request, sizeof(request)) < 0 ? -errno
                                                                                           : 0;
 }
@@ -36,8 +27,8 @@ static int change_source(int fd, const struct addr *group, unsigned interface, i
 {
     struct group_source_req request = {.gsr_interface = interface};
 
-    set_address(&request.gsr_group, group);
-    set_address(&request.gsr_source, source);
+    addr_to_sockaddr(group, &request.gsr_group);
+    addr_to_sockaddr(source, &request.gsr_source);
     return setsockopt(fd, level_of(group->family), option, &request, sizeof(request)) < 0 ? -errno
                                                                                           : 0;
 }

@@ -155,6 +155,25 @@ START_TEST(nothing_is_lost_merged_cut_or_overtaken)
 }
 END_TEST
 
+START_TEST(a_list_may_be_longer_than_a_batch)
+{
+    struct dgram dgrams[300], *list[300];
+    uint32_t numbers[300];
+    struct ends e;
+
+    if (!make_ends(&e, _i))
+        return;
+    for (unsigned i = 0; i < COUNT_OF(list); i++) {
+        numbers[i] = i;
+        dgrams[i] = (struct dgram){.bytes = (const uint8_t *)&numbers[i], .size = sizeof(*numbers)};
+        list[i] = &dgrams[i];
+    }
+    pass(&e, list, COUNT_OF(list), false);
+    pass(&e, list, COUNT_OF(list), true);
+    close_ends(&e);
+}
+END_TEST
+
 START_TEST(slots_are_filled_from_where_they_are_asked_for)
 {
     static const char *const texts[] = {"one", "two", "three", "four", "five"};
@@ -253,6 +272,7 @@ int main(void)
     tcase_add_loop_test(tcase, neighbours_of_a_size_go_together_and_stay_apart, 0, WAYS);
     tcase_add_loop_test(tcase, a_run_goes_on_as_it_is_or_in_parts, 0, WAYS);
     tcase_add_loop_test(tcase, nothing_is_lost_merged_cut_or_overtaken, 0, WAYS);
+    tcase_add_loop_test(tcase, a_list_may_be_longer_than_a_batch, 0, WAYS);
     tcase_add_test(tcase, slots_are_filled_from_where_they_are_asked_for);
     tcase_add_loop_test(tcase, an_answer_leaves_from_the_address_that_was_asked, 0, KINDS);
     tcase_add_test(tcase, many_peers_are_answered_at_once);

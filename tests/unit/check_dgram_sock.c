@@ -133,9 +133,12 @@ START_TEST(only_bound_udp_sockets_will_do)
         {AF_UNIX, SOCK_DGRAM, -EINVAL},
         {AF_UNIX, SOCK_STREAM, -EINVAL},
     };
-    struct addr bound;
-    int fds[2];
+    struct addr loopback = ipv4(INADDR_LOOPBACK, 0), bound;
+    int tcp = sock_listen(&loopback, 0, 0, NULL), fds[2];
 
+    ck_assert_int_ge(tcp, 0);
+    ck_assert_int_eq(dgram_check(tcp, &bound), -EINVAL);
+    close(tcp);
     for (unsigned i = 0; i < COUNT_OF(sockets); i++) {
         int fd = raw_socket(sockets[i].family, sockets[i].type);
 
