@@ -36,6 +36,26 @@ def empty(t):
                 ["0", "0", "3", "3"], "counters")
 
 
+@udp_test("udp: a session that begins with the largest datagram, or with a run of them")
+def large_first(t):
+    d, port, up = forward(t)
+    pair = Pair(t, port, up)
+    pair.client.send(payload(1, 0, MOST))
+    data, pair.sender = up.receive()
+    check_payload(data, 1, 0, MOST)
+    pair.talk()
+    runs = Pair(t, port, up)
+    want = [payload(2, i, 1400) for i in range(45)]
+    try:
+        send_run(runs.client, b"".join(want), 1400)
+    except OSError as e:
+        raise Skip("needs UDP_SEGMENT: %s" % e) from None
+    for i in range(len(want)):
+        data, runs.sender = up.receive()
+        check_payload(data, 2, i, 1400)
+    runs.talk()
+
+
 @udp_test("udp: replies to a client that is gone are in nobody's way")
 def client_gone(t):
     d, port, up = forward(t)

@@ -8,7 +8,7 @@ import struct
 import harness
 from harness import check, check_equal, wait_for
 from udp import (Pair, Upstream, nothing, open_pair, open_socket, raise_own_limit, session_sockets,
-                 settle_turn, sums, udp, udp_test)
+                 settle_turn, sums, udp, udp_test, while_stopped)
 
 IP_PKTINFO = 8
 
@@ -178,6 +178,43 @@ def unanswered_first(t):
     old[1].talk()
     Pair(t, port, up).ask()
     evicted(d, *mute, old[0])
+
+
+@udp_test("udp: evict: who has just talked is not the silent one, though it comes in one batch")
+def evict_in_batch(t):
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": {"listen": udp(port), "upstream": up.address, "max_connections": 3,
+                       "on_limit": "evict"}})
+    one, two, three = (open_pair(t, port, up) for _ in range(3))
+    new = Pair(t, port, up)
+
+    def burst():
+        one.client.send(b"one is here")
+        new.client.send(b"new is here")
+    while_stopped(d)(burst)
+    check_equal(sorted(up.receive()[0] for _ in range(2)), [b"new is here", b"one is here"],
+                "what the upstream got")
+    evicted(d, two)
+    one.talk().lives(d)
+    three.talk().lives(d)
+
+
+@udp_test("udp: evict: a batch of more new clients than the limit: each one's datagram is sent on")
+def evict_each_other(t):
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": {"listen": udp(port), "upstream": up.address, "max_connections": 3,
+                       "on_limit": "evict"}})
+    clients = [Pair(t, port, up) for _ in range(20)]
+
+    def burst():
+        for c in clients:
+            c.client.send(c.name.encode())
+    while_stopped(d)(burst)
+    check_equal(sorted(up.receive()[0] for _ in clients), sorted(c.name.encode() for c in clients),
+                "what the upstream got")
+    evicted(d, *clients[:-3])
+    lines = d.sessions(end="evicted")
+    check_equal(sums(lines, "datagrams_in", "dropped"), (len(lines), 0), "datagrams of theirs")
 
 
 @udp_test("udp: evict has nothing to do with TCP sessions of the same rule")

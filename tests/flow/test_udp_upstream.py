@@ -140,6 +140,11 @@ def name(t):
     up = Upstream(t)
     d, port, witness = two_rules(t, "up.penstock.test:%d" % up.where[1], udp_replies=2)
     pair = open_pair(t, port, up).answer()
+    large = Pair(t, port, up)  # the name is known: nothing has to be kept
+    large.client.send(bytes(60000))
+    data, large.sender = up.receive()
+    check_equal(len(data), 60000, "size of a first datagram")
+    large.answer().answer()
     check_equal(pair.ended(d, end="done")["upstream"], up.address, "upstream in the line")
     for _ in range(5):
         open_pair(t, port, up)
@@ -156,7 +161,8 @@ def no_such_name(t):
     pair = Pair(t, port, up)
     pair.client.send(b"hello?")
     line = pair.ended(d)
-    check_equal((line["end"], line["datagrams_in"]), ("resolve-failed", "0"), "the line")
+    check_equal((line["end"], line["datagrams_in"], line.get("dropped")),
+                ("resolve-failed", "0", "1"), "the line: " + line[""])
     check(nothing(pair.client), "the client has got something")
     witness.talk()
     names.serve("--local=/test/", "--local-ttl=0", "--host-record=late.test,127.0.0.1")
