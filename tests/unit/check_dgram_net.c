@@ -26,6 +26,20 @@ static void ip(const char *command)
     ck_assert_int_eq(system(line), 0);
 }
 
+/* An interface has routes of IPv6 a while after it is up. */
+static void await_routes(unsigned interface)
+{
+    struct addr all = {.family = AF_INET6, .port = 9, .scope = interface};
+    int fd;
+
+    ck_assert_int_eq(inet_pton(AF_INET6, "ff02::1", &all.v6), 1);
+    for (int waited = 0; (fd = dgram_connect(&all)) < 0; waited++) {
+        ck_assert_int_lt(waited, WAIT_MS);
+        poll(NULL, 0, 1);
+    }
+    close(fd);
+}
+
 static void make_network(void)
 {
     count_before();
@@ -45,6 +59,8 @@ static void make_network(void)
     }
     d0 = if_nametoindex("d0");
     d1 = if_nametoindex("d1");
+    await_routes(d0);
+    await_routes(d1);
 }
 
 static void end_network(void)
