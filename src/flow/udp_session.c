@@ -10,8 +10,8 @@
 #include "flow/udp_net.h"
 #include "flow/worker.h"
 
-/* What is kept of a client until the upstream's name has been resolved, in bytes; each counts as a
- * little more than it is. */
+/* What is kept of a client until the upstream's name has been resolved, in bytes, or one datagram
+ * whatever its size; each counts as a little more than it is. */
 #define KEPT_MOST     (32u << 10)
 #define KEPT_OVERHEAD 64u
 
@@ -104,7 +104,7 @@ void udp_session_keep(struct session *s, const struct dgram *d)
     struct udp_session *u = s->udp;
     struct udp_kept *k = NULL;
 
-    if (u->kept_bytes + d->size + KEPT_OVERHEAD <= KEPT_MOST)
+    if (u->kept_bytes == 0 || u->kept_bytes + d->size + KEPT_OVERHEAD <= KEPT_MOST)
         k = malloc(sizeof(*k) + d->size);
     if (!k) {
         u->dropped[CLIENT] += dgram_count(d);
@@ -122,6 +122,10 @@ void udp_session_take(struct session *s, unsigned slot)
     struct udp *all = s->worker->udp;
     struct udp_session *u = s->udp;
 
+    if (u->chain_count == 0) { /* at once: a new client in this batch may have to evict somebody */
+        u->unasked = 0;
+        udp_session_touch(s);
+    }
     if (s->stage == STAGE_DIAL) {
         udp_session_keep(s, dgram_at(all->in, slot));
         return;
@@ -150,8 +154,6 @@ static void send_on(struct session *s, struct dgram *const *list, unsigned count
         u->dropped[CLIENT] += dgram_count(list[i]) - list[i]->sent;
         s->flow[CLIENT].bytes += udp_bytes_sent(list[i]);
     }
-    u->unasked = 0;
-    udp_session_touch(s);
     if (refused)
         udp_session_refused(s, -refused);
 }

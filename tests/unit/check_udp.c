@@ -369,6 +369,26 @@ START_TEST(the_unanswered_go_first)
 }
 END_TEST
 
+/* Both are read in one batch. */
+START_TEST(who_has_just_talked_is_not_silent)
+{
+    in_port_t first;
+
+    apply(the_upstream(), "max_connections = 2; on_limit = \"evict\";");
+    first = say(clients[0], "a").sin_port;
+    say(clients[1], "b");
+    ck_assert_int_eq(send(clients[0], "still here", 10, 0), 10);
+    ck_assert_int_eq(send(clients[2], "c", 1, 0), 1);
+    await_end(END_EVICTED, 1);
+    for (int i = 0; i < 2; i++) {
+        struct datagram d = {.fd = up};
+
+        world_await(&w, has_come, &d);
+    }
+    ck_assert_int_eq(say(clients[0], "and now").sin_port, first);
+}
+END_TEST
+
 START_TEST(an_address_evicts_its_own)
 {
     struct ruleset_changes changes;
@@ -445,6 +465,7 @@ int main(void)
     tcase_add_test(tc, the_limit_is_exact);
     tcase_add_test(tc, the_longest_silent_has_to_go);
     tcase_add_test(tc, the_unanswered_go_first);
+    tcase_add_test(tc, who_has_just_talked_is_not_silent);
     tcase_add_test(tc, an_address_evicts_its_own);
     tcase_add_test(tc, a_closed_listener_ends_its_sessions);
     tcase_add_test(tc, an_unchanged_rule_keeps_its_sessions);
