@@ -265,3 +265,23 @@ def network_gone(t):
     while not a.up.nothing():
         pass
     a.pair.talk()
+
+
+@udp_test("udp: replies go as the routes say, not back where the question came from",
+          needs=("netns", "root", "ip"))
+def other_way_back(t):
+    """The client's host is in both networks, and has an address of its own that this machine
+    reaches through the other one than that through which the client sends."""
+    net = networks(t, a=1, b=0)
+    host = net.a[0]
+    net.join(host, "eth1", "b", 10)
+    net.ready()
+    # It must not be found where it is not.
+    host.sysctl({"ipv4/conf/all/arp_ignore": "1", "ipv4/conf/all/arp_announce": "2"})
+    host.ip("address add 10.9.0.1/32 dev lo", "route add 10.77.0.1 via 10.1.0.1")
+    net.relay.ip("address add 10.77.0.1/32 dev lo", "route add 10.9.0.1 via 10.2.0.10")
+    up, port = Upstream(t), t.port()
+    t.start({"r": {"listen": "udp:*:%d" % port, "upstream": up.address}})
+    with host:
+        pair = Pair(t, ("10.77.0.1", port), up, source=("10.9.0.1", 7000))
+    pair.talk().talk()
