@@ -18,9 +18,6 @@
 /* More than any parcel holds. */
 #define PARCEL_MOST 131072
 
-/* To close what it has; usually it takes milliseconds. */
-#define MANAGER_MS 2000
-
 struct passed_listening {
     int index;
     char text[ADDR_TEXT_MAX];
@@ -173,42 +170,27 @@ static bool is_wanted(struct passed *p, const struct table *texts, struct passed
     return table_insert(p->by_text, l->text, l) == 0;
 }
 
-/* Nobody is let in by it any more, though the manager has it, too. One of datagrams can't be shut:
- * it has its address until the manager has closed it as well. */
-static void drop_unwanted(struct passed *p, const struct passed_listening *l, bool *is_shut)
+/* Nobody is let in by it any more, though the manager has it, too. */
+static void drop_unwanted(struct passed *p, const struct passed_listening *l)
 {
     struct systemd_socket *s = &p->sockets[l->index];
     struct addr bound;
 
     table_remove(p->by_text, l->text);
-    if (dgram_check(s->fd, &bound) == 0)
-        *is_shut = false;
-    else
+    if (dgram_check(s->fd, &bound)) {
         sock_stop_listening(s->fd);
+    } else {
+        sock_retire(s->fd);
+        left_ports_add(&p->left, bound.port);
+    }
     close(s->fd);
     s->fd = -1;
-}
-
-/* All parcels, as nobody knows in which it is. Those that are wanted are there again when they are
- * at work. */
-static void let_manager_close(const struct passed *p)
-{
-    const char *last = "";
-
-    for (int i = 0; i < p->count; i++) {
-        const char *name = p->sockets[i].name;
-
-        if (begins(&p->sockets[i], PASSED_LISTENING) && strcmp(name, last) != 0)
-            systemd_store_remove_now(last = name);
-    }
-    systemd_barrier(MANAGER_MS);
 }
 
 int passed_drop_unwanted(struct passed *p, const struct conf *conf)
 {
     struct table *texts = table_new();
     int error = texts ? 0 : -ENOMEM;
-    bool is_shut = true;
 
     for (size_t i = 0; i < conf->rule_count && error == 0; i++) {
         for (size_t j = 0; j < conf->rules[i].listen_count && error == 0; j++)
@@ -216,10 +198,8 @@ int passed_drop_unwanted(struct passed *p, const struct conf *conf)
     }
     for (size_t i = 0; i < p->listening_count && error == 0; i++) {
         if (!is_wanted(p, texts, &p->listening[i]))
-            drop_unwanted(p, &p->listening[i], &is_shut);
+            drop_unwanted(p, &p->listening[i]);
     }
-    if (!is_shut)
-        let_manager_close(p);
     table_free(texts);
     return error;
 }

@@ -5,6 +5,7 @@
 #define PENSTOCK_DAEMON_PASSED_H
 
 #include "conf/conf.h"
+#include "daemon/left_ports.h"
 #include "flow/listener.h"
 #include "os/log.h"
 #include "os/systemd.h"
@@ -25,7 +26,8 @@ struct passed {
     bool damaged;    /* something of ours in the store could not be had */
     struct passed_listening *listening; /* of those under PASSED_LISTENING */
     size_t listening_count;
-    struct table *by_text; /* of these: the address as the config writes it */
+    struct table *by_text;  /* of these: the address as the config writes it */
+    struct left_ports left; /* of these: closed by us, and not yet by the manager */
 };
 
 /* Take them from the environment. Returns 0 or a negative errno. */
@@ -38,8 +40,7 @@ bool passed_is_stored(const struct systemd_socket *s);
 int passed_beginning(const struct passed *p, const char *prefix, int from);
 
 /* Shut and close our own listening sockets that `conf` has no use for: one may be in the way of an
- * address that it does want. For those of datagrams the manager is waited for, which has them, too;
- * for some seconds at most. Returns 0 or -ENOMEM. */
+ * address that it does want. Returns 0 or -ENOMEM. */
 int passed_drop_unwanted(struct passed *p, const struct conf *conf);
 
 /* The first under that name from number `from` on: its index, or -1. */

@@ -26,11 +26,10 @@ static void release(void *arg)
     free(rd);
 }
 
-void reload_init(struct reload *r, struct ruleset *set, struct status *status, struct store *store,
+void reload_init(struct reload *r, struct ruleset *set, struct status *status,
                  reload_applied_fn *applied, void *arg)
 {
-    *r = (struct reload){
-        .set = set, .status = status, .store = store, .applied = applied, .applied_arg = arg};
+    *r = (struct reload){.set = set, .status = status, .applied = applied, .applied_arg = arg};
 }
 
 static struct log *log_of(const struct reload *r)
@@ -116,10 +115,7 @@ static void apply(struct reload *r, struct conf *conf)
     struct conf *before = conf_ref(r->set->conf);
     struct passed none = {0};
     struct ruleset_changes changes;
-    int error;
-
-    store_settle(r->store);
-    error = ruleset_apply(r->set, conf, &none, &changes);
+    int error = ruleset_apply(r->set, conf, &none, &changes);
 
     if (error) {
         log_message(log_of(r), LEVEL_ERROR, "reload: %s", strerror(-error));

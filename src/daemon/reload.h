@@ -10,7 +10,6 @@
 
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
-#include "daemon/store.h"
 #include "loop/task.h"
 
 /* Told when the rules have changed. */
@@ -21,13 +20,12 @@ struct reload {
     struct status *status;
     struct task *task; /* reading, or NULL */
     bool again;        /* asked for once more meanwhile */
-    struct store *store;
     reload_applied_fn *applied;
     void *applied_arg;
 };
 
 /* Nothing to do yet; all is borrowed. */
-void reload_init(struct reload *r, struct ruleset *set, struct status *status, struct store *store,
+void reload_init(struct reload *r, struct ruleset *set, struct status *status,
                  reload_applied_fn *applied, void *arg);
 
 /* Do it, soon. However often this is called meanwhile, it is done once more after that. */

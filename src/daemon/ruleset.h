@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "daemon/left_ports.h"
 #include "daemon/passed.h"
 #include "flow/rule.h"
 #include "flow/worker.h"
@@ -16,7 +17,8 @@ struct ruleset {
     struct conf *conf; /* at work; referenced. A rule that could not change is of an earlier one */
     struct rule **rules; /* one reference each; in the order of the config */
     size_t count;
-    size_t listeners; /* of them all */
+    size_t listeners;       /* of them all */
+    struct left_ports left; /* by rules that have changed */
 };
 
 /* What a config has changed, in rules. */

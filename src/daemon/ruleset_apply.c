@@ -13,6 +13,9 @@
 #include "flow/drain.h"
 #include "flow/listener.h"
 #include "flow/session.h"
+#include "flow/udp.h"
+#include "os/sock.h"
+#include "os/systemd.h"
 
 /* The plan that has an address now; NULL: nobody, or one that stays as it was. */
 static struct plan *new_owner(const struct ruleset_plan *rp, const struct conf_listen *old,
@@ -63,6 +66,14 @@ static bool stays_as_it_was(const struct ruleset_plan *rp, const struct rule *ru
     return p && p->failed;
 }
 
+/* The service manager has its socket, too (store.h). */
+static void leave_port(struct ruleset *set, const struct listener *l)
+{
+    if (l->conf->kind != ADDR_SYSTEMD && !l->udp->is_picky && systemd_is_there() &&
+        sock_retire(l->fd) == 0)
+        left_ports_add(&set->left, l->conf->address.port);
+}
+
 /* Clients who have been let in already are served: they came while the rule was at work. */
 static void close_listeners(struct ruleset_plan *rp, struct list *closing)
 {
@@ -70,8 +81,13 @@ static void close_listeners(struct ruleset_plan *rp, struct list *closing)
         return;
     list_for_each (link, next, closing)
         listener_empty(container_of(link, struct listener, link));
-    list_for_each (link, next, closing)
-        listener_close(container_of(link, struct listener, link));
+    list_for_each (link, next, closing) {
+        struct listener *l = container_of(link, struct listener, link);
+
+        if (l->udp)
+            leave_port(rp->set, l);
+        listener_close(l); /* ends its sessions of datagrams */
+    }
     list_for_each (link, next, &rp->set->worker->sessions) {
         struct session *s = container_of(link, struct session, link);
 

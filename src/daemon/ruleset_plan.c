@@ -79,6 +79,14 @@ static int open_beside(struct ruleset_plan *rp, struct plan *p, struct listener 
     return error ? error : beside_each(&rp->beside, l->conf, remember_neighbour, &o);
 }
 
+/* It may be one of ours that is in the way, and is about to go. */
+static bool is_left(const struct ruleset_plan *rp, const struct conf_listen *conf)
+{
+    return conf->protocol == PROTOCOL_DATAGRAM &&
+           (left_ports_has(&rp->set->left, conf->address.port) ||
+            left_ports_has(&rp->passed->left, conf->address.port));
+}
+
 static void open_one(struct ruleset_plan *rp, struct plan *p, const struct conf_listen *conf)
 {
     struct listener *l = listener_new(rp->set->worker, conf);
@@ -89,6 +97,8 @@ static void open_one(struct ruleset_plan *rp, struct plan *p, const struct conf_
         error = passed >= 0 ? passed_adopt(rp->passed, passed, l, &why) : listener_open(l, &why);
     if (error == -EADDRINUSE)
         error = open_beside(rp, p, l, &why);
+    if (error == -EADDRINUSE && is_left(rp, conf))
+        error = listener_open_beside(l, &why);
     if (error == 0)
         error = add_listener(p, l);
     if (error == 0)

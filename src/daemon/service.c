@@ -419,7 +419,7 @@ static bool drop_privileges(struct service *sv)
 static bool start_serving(struct service *sv)
 {
     status_start(&sv->status, &sv->set);
-    reload_init(&sv->reload, &sv->set, &sv->status, &sv->store, on_changed_rules, sv);
+    reload_init(&sv->reload, &sv->set, &sv->status, on_changed_rules, sv);
     if (reexec_init(&sv->reexec, &sv->set, &sv->store, &sv->reload, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,9 +18,6 @@
 
 /* The manager's queue is full for a moment only. */
 #define AGAIN_MS 20
-
-/* So long a reload may wait for it. */
-#define SETTLE_MS 2000
 
 /* A name that the manager is to let go of. */
 struct forget {
@@ -124,17 +120,6 @@ void store_tell(struct store *st)
     go_on(st);
 }
 
-bool store_tell_all(struct store *st, int *left_ms)
-{
-    const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000L};
-
-    for (; !store_is_told(st) && *left_ms > 0; *left_ms -= AGAIN_MS) {
-        nanosleep(&pause, NULL);
-        store_tell(st);
-    }
-    return store_is_told(st);
-}
-
 /* --- what we keep there ---------------------------------------------------------------------- */
 
 void store_drop(struct store *st, const char *name)
@@ -155,10 +140,8 @@ void store_drop(struct store *st, const char *name)
 void store_drop_passed(struct store *st, const struct passed *passed)
 {
     for (int i = 0; i < passed->count; i++) {
-        if (!passed_is_stored(&passed->sockets[i]))
-            continue;
-        store_drop(st, passed->sockets[i].name);
-        st->is_behind = true;
+        if (passed_is_stored(&passed->sockets[i]))
+            store_drop(st, passed->sockets[i].name);
     }
 }
 
@@ -184,7 +167,6 @@ void store_drop_names(struct store *st, const char *names)
         if (*names == '.' && length < sizeof(name)) {
             snprintf(name, sizeof(name), "%.*s", (int)length, names);
             store_drop(st, name);
-            st->is_behind = true;
         }
         names += length;
     }
@@ -197,20 +179,16 @@ static bool is_kept(const struct listener *l)
     return l->conf->kind != ADDR_SYSTEMD && !(l->udp && l->udp->is_picky);
 }
 
-static size_t collect_listeners(struct store *st, int *fds)
+static size_t collect_listeners(const struct store *st, int *fds)
 {
     size_t count = 0;
-
-    st->has_datagrams = false;
 
     for (size_t i = 0; i < st->set->count; i++) {
         list_for_each (link, next, &st->set->rules[i]->listeners) {
             const struct listener *l = container_of(link, struct listener, link);
 
-            if (!is_kept(l))
-                continue;
-            fds[count++] = l->fd;
-            st->has_datagrams |= l->udp != NULL;
+            if (is_kept(l))
+                fds[count++] = l->fd;
         }
     }
     return count;
@@ -224,7 +202,6 @@ static bool is_same(const struct store *st, const int *fds, size_t count)
 
 void store_listeners(struct store *st)
 {
-    bool had_datagrams = st->has_datagrams;
     int *fds = calloc(st->set->listeners + 1, sizeof(*fds));
     size_t count = fds ? collect_listeners(st, fds) : 0;
 
@@ -233,7 +210,6 @@ void store_listeners(struct store *st)
         go_on(st);
         return;
     }
-    st->is_behind |= had_datagrams;
     if (st->storing) /* what is there under this name is not all */
         store_drop(st, st->name);
     else
@@ -245,17 +221,6 @@ void store_listeners(struct store *st)
     st->next = 0;
     st->storing = true;
     go_on(st);
-}
-
-void store_settle(struct store *st)
-{
-    int left_ms = SETTLE_MS;
-
-    if (!st->is_behind)
-        return;
-    st->is_behind = false;
-    if (store_tell_all(st, &left_ms))
-        systemd_barrier(SETTLE_MS);
 }
 
 void store_stop(struct store *st)

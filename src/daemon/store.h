@@ -27,11 +27,9 @@ struct store {
     int *fds;           /* listeners that are stored, or being stored; borrowed ... */
     size_t count, next; /* ... and how far that has come */
     bool storing;
-    bool has_datagrams; /* some of them are of datagrams ... */
-    bool is_behind;     /* ... as may be some that it has and we have closed */
-    char name[16];      /* under which; "": none yet */
-    char before[16];    /* and under which the ones before are; "": none are */
-    uint32_t serial;    /* no name is used twice */
+    char name[16];   /* under which; "": none yet */
+    char before[16]; /* and under which the ones before are; "": none are */
+    uint32_t serial; /* no name is used twice */
     bool warned;
     struct conf *conf; /* referenced: the one that is stored, or being stored ... */
     int conf_fd;       /* ... while it is, as a file; else -1 */
@@ -60,9 +58,6 @@ void store_drop_names(struct store *st, const char *names);
 void store_tell(struct store *st);
 bool store_is_told(const struct store *st);
 
-/* Tell it all, and wait until it has been told; *left_ms at most, which gets less by that. */
-bool store_tell_all(struct store *st, int *left_ms);
-
 /* Store these, or as many as a parcel holds, as one descriptor. Returns how many, or a negative
  * errno
  * (-EAGAIN: try again later). */
@@ -81,10 +76,6 @@ void store_conf_stop(struct store *st);
 
 /* The listeners have changed: let the manager keep those that there are. */
 void store_listeners(struct store *st);
-
-/* Before listeners are opened: a socket of datagrams that we have closed has its address until the
- * manager has closed it, too. Waits for that, some seconds at most. */
-void store_settle(struct store *st);
 
 /* Give the manager the sessions and the snapshot, and wait until it has them, for some seconds at
  * most. Returns 0 or a negative errno, and then it has none. */

@@ -70,7 +70,8 @@ int store_handover(struct store *st, const struct handover *h)
 {
     int left_ms = PATIENCE_MS, fd, error;
 
-    store_tell_all(st, &left_ms); /* what is still to be told comes first */
+    while (!store_is_told(st) && wait_a_little(&left_ms)) /* what is still to be told comes first */
+        store_tell(st);
     fd = memfile_new("penstock-snapshot", h->bytes, h->size);
     if (fd < 0)
         return fd;

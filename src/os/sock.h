@@ -101,6 +101,11 @@ bool sock_text(int fd, char *out, size_t size);
  * its backlog are closed too. It stays open. */
 void sock_stop_listening(int fd);
 
+/* The like for a UDP socket, which knows no shutdown(2): from now on it takes nothing, but it keeps
+ * its address; others can be bound beside it (SOCK_BESIDE, DGRAM_BESIDE). Returns 0 or a negative
+ * errno. */
+int sock_retire(int fd);
+
 /* Close so that a TCP peer gets FIN, behind what is unsent, whoever holds duplicates. */
 void sock_end(int fd);
 

@@ -107,6 +107,21 @@ void sock_stop_listening(int fd)
         refuse_waiting(fd);
 }
 
+int sock_retire(int fd)
+{
+    struct sockaddr_storage own;
+    socklen_t len = sizeof(own);
+    int error = sock_share_port(fd, true);
+
+    if (error)
+        return error;
+    /* From then on it takes only what it sends itself. */
+    if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+        connect(fd, (const struct sockaddr *)&own, len) < 0)
+        return -errno;
+    return 0;
+}
+
 void sock_end(int fd)
 {
     shutdown(fd, SHUT_RDWR);
