@@ -107,7 +107,7 @@ def evict_test(t, scope):
     d, a, b, up = rule_at(t, "evict", scope, 3)
     other = open_pair(t, b, up) if scope == "address" else None
     one, two, three = (open_pair(t, a, up) for _ in range(3))
-    one.talk()
+    one.ask()
     new = open_pair(t, a, up)  # two has been silent longest
     evicted(d, two)
     check_equal(session_sockets(d), 3 + bool(other), "sockets of sessions")
