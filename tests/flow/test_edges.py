@@ -206,9 +206,13 @@ def syn(source, source_port, to, port):
 @test("a flood of half-open connections from forged sources", ENGINE, ("root", "netns", "ip"))
 def half_open(t):
     here = "10.9.0.1"
+    # All behind one gateway: neighbours are remembered in a table that all networks of the machine
+    # share, and other tests run beside this one.
     for command in ("link add flood type veth peer name other",
-                    "addr add %s/16 dev flood" % here,
-                    "link set flood up", "link set other up"):
+                    "addr add %s/32 dev flood" % here,
+                    "link set flood up", "link set other up",
+                    "neigh add 10.8.0.1 lladdr 02:00:00:00:00:01 dev flood nud permanent",
+                    "route add 10.9.0.0/16 via 10.8.0.1 dev flood onlink"):
         if subprocess.run(["ip"] + command.split(), check=False).returncode:
             raise Skip("ip %s" % command)
     for name in ("all", "lo", "flood"):
