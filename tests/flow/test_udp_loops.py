@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """No datagram goes in circles: rules that feed each other, in one penstock and in several."""
 
+import os
+import signal
 import time
 from collections import Counter
 
-from harness import SLOW, check, check_equal, wait_for
+from harness import SLOW, Skip, check, check_equal, wait_for
 from net import V4, V6, at, networks, wait_members
 from udp import udp_test
 
@@ -61,13 +63,14 @@ class Chatter:
                 self.times.setdefault(d.data, {}).setdefault((name, d.source), d.time)
         return new
 
-    def talk(self, seconds):
+    def talk(self, seconds, meanwhile=lambda: None):
         """All speak for so long; then wait until nobody has heard anything for a second, which
         never comes where something goes in circles."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.say()
             self.take()
+            meanwhile()
             time.sleep(0.01)
         silent_since = [time.monotonic()]
 
@@ -164,6 +167,33 @@ def relays_link(t):
 @udp_test("UDP loops: two relays that face each other, broadcasts")
 def relays_broadcast(t):
     two_penstocks(t, ALL)
+
+
+@udp_test("UDP loops: two rules that face each other, while penstock is made anew again and again")
+def anew(t):
+    net = networks(t, a=2, b=2)
+    if os.environ.get("PENSTOCK_WRAPPER"):
+        raise Skip("a wrapped program can't execute itself anew")
+    rules = facing(V4.group)
+    d = t.start(rules)
+    wait_members(d, V4.group, "eth1", "eth2")
+    chatter, rounds = Chatter({"a": net.a, "b": net.b}, V4.group), [0]
+
+    def meanwhile():
+        rounds[0] += 1
+        if rounds[0] % 20 == 0:
+            # What is said now lies in the sockets until the new program reads it.
+            start = len(d.lines())
+            d.signal(signal.SIGUSR2)
+            while not any(l.get("msg") == "listening" for l in d.lines()[start:]):
+                chatter.say()
+                chatter.take()
+                time.sleep(0.01)
+        elif rounds[0] % 20 == 10:
+            other = dict(rules, new=relayed("239.1.2.9", "eth1", "eth2", PORT + 1))
+            d.reload(other if rounds[0] % 40 == 10 else rules)
+    chatter.talk(3, meanwhile)
+    chatter.check(most=1)
 
 
 @udp_test("UDP loops: a ring of three relays")
