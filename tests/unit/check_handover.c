@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "carrier.h"
 #include "daemon/handover.h"
 #include "descriptors.h"
 #include "flow/move.h"
@@ -401,71 +402,11 @@ static void has_counted(const struct rule *rule)
                                                                                             : 0);
 }
 
-/* --- a carrier -------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
-struct brought {
-    struct {
-        uint64_t cookie;
-        int fd; /* -1: it has been taken */
-    } fds[64];
-    size_t count;
-};
-
-static int take(void *arg, const struct snap_fd *fd)
-{
-    struct brought *b = arg;
-
-    for (size_t i = 0; i < b->count; i++) {
-        int there = b->fds[i].fd;
-
-        if (b->fds[i].cookie == fd->cookie && there >= 0) {
-            b->fds[i].fd = -1;
-            return there;
-        }
-    }
-    return -1;
-}
-
-static void bring(struct brought *b, const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        ck_assert_uint_lt(b->count, COUNT_OF(b->fds));
-        ck_assert_int_eq(sock_id(fds[i], &b->fds[b->count].cookie), 0);
-        b->fds[b->count++].fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-    }
-}
-
-static struct arena *read_back(const struct handover *h, struct snapshot *out)
-{
-    struct arena *arena = arena_new();
-
-    ck_assert_ptr_null(snapshot_read(out, h->bytes, h->size, arena));
-    return arena;
-}
-
-/* Save all, forget all, and begin the next world. */
 static void carry(struct life *life, struct inheritance *in, struct brought *b)
 {
-    struct handover h;
-
-    ck_assert_int_eq(handover_save(&life->w.set, &h), 0);
-    *b = (struct brought){0};
-    *in = (struct inheritance){.take = take, .arg = b};
-    in->arena = read_back(&h, &in->snapshot);
-    bring(b, h.listeners, h.listener_count);
-    bring(b, h.sessions, h.session_count);
-    handover_free(&h);
-    handover_abandon(&life->w.set);
-    world_turn(&life->w);
-    world_end(&life->w);
-    world_begin(&life->w);
-}
-
-/* Nothing that was brought is left for nobody. */
-static void all_is_taken(const struct brought *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        ck_assert_int_eq(b->fds[i].fd, -1);
+    carry_world(&life->w, in, b);
 }
 
 /* For somebody else to take: they still listen. */
@@ -478,35 +419,6 @@ static void listeners_are_left(const struct inheritance *in)
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(sock_check_listening(fd, &bound), 0);
         close(fd);
-    }
-}
-
-/* --- tests ------------------------------------------------------------------------------------ */
-
-/* What must not be the same: numbers of descriptors, and times go on. */
-static void take_over_differences(const struct snapshot *from, struct snapshot *to)
-{
-    ck_assert_uint_ge(to->taken_ms, from->taken_ms);
-    ck_assert_uint_eq(from->session_count, to->session_count);
-    ck_assert_uint_eq(from->listener_count, to->listener_count);
-    to->taken_ms = from->taken_ms;
-    for (uint32_t i = 0; i < to->listener_count; i++)
-        to->listeners[i].fd.number = from->listeners[i].fd.number;
-    for (uint32_t i = 0; i < to->session_count; i++) {
-        const struct snap_session *a = &from->sessions[i];
-        struct snap_session *b = &to->sessions[i];
-
-        ck_assert_uint_ge(b->age_ms, a->age_ms);
-        ck_assert_uint_ge(b->quiet_ms, a->quiet_ms);
-        ck_assert_int_eq(b->drain_ms == UINT64_MAX, a->drain_ms == UINT64_MAX);
-        ck_assert(a->drain_ms == UINT64_MAX || b->drain_ms <= a->drain_ms + 1);
-        ck_assert_uint_le(b->dial.attempt_ms, a->dial.attempt_ms);
-        b->age_ms = a->age_ms;
-        b->quiet_ms = a->quiet_ms;
-        b->drain_ms = a->drain_ms;
-        b->dial.attempt_ms = a->dial.attempt_ms;
-        for (enum side side = CLIENT; side <= UPSTREAM; side++)
-            b->fd[side].number = a->fd[side].number;
     }
 }
 
