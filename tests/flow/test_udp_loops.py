@@ -8,7 +8,7 @@ from collections import Counter
 
 from harness import SLOW, Skip, check, check_equal, wait_for
 from net import V4, V6, at, networks, wait_members
-from udp import udp_test
+from udp import udp_test, while_stopped
 
 PORT = 5000
 ALL = "255.255.255.255"
@@ -179,16 +179,18 @@ def anew(t):
     wait_members(d, V4.group, "eth1", "eth2")
     chatter, rounds = Chatter({"a": net.a, "b": net.b}, V4.group), [0]
 
+    def burst():
+        d.signal(signal.SIGUSR2)
+        for _ in range(5):
+            chatter.say()
+
     def meanwhile():
         rounds[0] += 1
         if rounds[0] % 20 == 0:
-            # What is said now lies in the sockets until the new program reads it.
+            # It finds the signal and datagrams at once; what it says then comes round to the next.
             start = len(d.lines())
-            d.signal(signal.SIGUSR2)
-            while not any(l.get("msg") == "listening" for l in d.lines()[start:]):
-                chatter.say()
-                chatter.take()
-                time.sleep(0.01)
+            while_stopped(d)(burst)
+            d.wait_line(start, "listening")
         elif rounds[0] % 20 == 10:
             other = dict(rules, new=relayed("239.1.2.9", "eth1", "eth2", PORT + 1))
             d.reload(other if rounds[0] % 40 == 10 else rules)
