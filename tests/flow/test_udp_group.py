@@ -4,7 +4,7 @@
 import os
 
 from harness import check, check_equal
-from net import V4, V6, at, filters, networks, wait_members
+from net import V4, V6, Family, at, filters, networks, wait_members
 from udp import over, udp_test
 
 PORT = 5000
@@ -130,6 +130,24 @@ def search(t, v):
     over(d)
     for line in d.wait_sessions(4):
         check_equal((line["datagrams_in"], line["datagrams_out"]), ("1", "2"), line[""])
+
+
+@both("of two subnets on one link, each is answered from its own")
+def subnets(t, v):
+    net = networks(t, a=2, b=1)
+    other = Family(v.name, v.group, "10.%d.9.%d" if v is V4 else "fd00:%d:9::%d")
+    net.a[1].ip("address flush dev eth0 scope global")
+    for host, number, interface in ((net.relay, 1, "eth1"), (net.a[1], 10, "eth0")):
+        host.ip("address add %s/%d dev %s" % (other.of("a", number), 24 if v is V4 else 64,
+                                              interface))
+    net.ready()
+    t.start({"r": from_group(v, at(v.of("b", 10), 7000))})
+    upstream = net.b[0].peer(7000, v.of("b", 10))
+    for host, family in ((net.a[0], v), (net.a[1], other)):
+        client = host.peer(ipv6=v is V6)
+        client.send(host.name.encode(), v.group, PORT)
+        upstream.answer(upstream.receive(host.name.encode()), b"answer")
+        check_equal(client.receive(b"answer").source, (family.of("a"), PORT), "who answers")
 
 
 @both("one to many")
