@@ -68,7 +68,8 @@ struct udp_session {
     uint32_t interface;               /* on which the client was heard, an index */
     bool answered;                    /* the upstream has sent something */
     bool refused;    /* ICMP said that nobody is there, and nothing has come since */
-    uint8_t unasked; /* reads of replies since the client's last datagram */
+    uint8_t asked;   /* datagrams of the client's since replies were read: each may have one */
+    uint8_t unasked; /* replies since the client's last datagram */
     uint8_t thin;    /* eager: reads in a row that brought one only */
     bool eager;      /* replies come in numbers: many are read at a time */
     bool runs;       /* they may come as runs (UDP_GRO) */
@@ -86,6 +87,7 @@ struct udp {
     unsigned out_count;
     struct deferred flush; /* ... sent when the turn is over */
     bool flushing;
+    bool sends_runs; /* the kernel can (dgram_sends_runs()) */
     struct list touched;
     uint64_t key[2];     /* secret, of hashes */
     struct udp_net *net; /* udp_net.h; NULL until a rule needs it */
@@ -146,8 +148,8 @@ void udp_session_touch(struct session *s);
 /* The session that is to make room on this listener and its rule; NULL: there is none. */
 struct session *udp_session_to_evict(struct listener *l);
 
-/* How many replies it may still have (udp_replies for each of the client's datagrams), but for those
- * that are waiting to be sent. At 0 it ends. */
+/* How many replies it may still have (udp_replies for each of the client's datagrams), but for
+ * those that are waiting to be sent. At 0 it ends. */
 uint64_t udp_session_owed(const struct session *s);
 
 static inline bool udp_session_is_done(const struct session *s)
@@ -155,7 +157,7 @@ static inline bool udp_session_is_done(const struct session *s)
     return udp_session_owed(s) == 0;
 }
 
-/* ICMP said that nobody is there, with that errno. */
+/* The socket had an error pending: ICMP may have said that nobody is there. */
 void udp_session_refused(struct session *s, int error);
 
 /* --- the stage that moves datagrams (udp_relay.c) --------------------------------------------- */

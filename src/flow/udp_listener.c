@@ -29,7 +29,8 @@ static int attach(struct listener *l)
     u->sessions.key[1] = all->key[1];
     for (enum udp_line line = 0; line < UDP_LINES; line++)
         list_init(&u->lines[line]);
-    u->whole = true;
+    all->sends_runs = dgram_sends_runs(l->fd);
+    u->whole = all->sends_runs;
     l->udp = u;
     return 0;
 }

@@ -11,8 +11,8 @@
 /* A session whose replies come in numbers gets at least so many slots at a time. */
 #define EAGER_LEAST 16
 
-/* Replies come in numbers when so many were read without a word of the client between; and no more
- * when so many reads in a row brought one only. */
+/* Replies come in numbers when so many came without a word of the client between; and no more when
+ * so many reads in a row brought one only. */
 #define UNASKED_LEAST 3
 #define THIN_MOST     8
 
@@ -49,7 +49,7 @@ static struct verdict begin(struct session *s)
         return VERDICT_END(END_ERROR);
     }
     s->connected = true;
-    s->udp->whole = s->upstream.family != AF_UNIX; /* until it turns out otherwise */
+    s->udp->whole = s->worker->udp->sends_runs && s->upstream.family != AF_UNIX;
     return VERDICT_WAIT;
 }
 
@@ -77,6 +77,7 @@ struct verdict udp_relay_resume(struct session *s)
 {
     if (has_targets(s))
         udp_net_resume(s);
+    s->udp->runs = dgram_hears_runs(s->fd[UPSTREAM]);
     return begin(s);
 }
 
@@ -115,10 +116,14 @@ static void on_turn_over(struct deferred *d)
 /* How many replies may be read now; 0: it has had all that it may have. */
 static unsigned room_for(const struct session *s)
 {
-    unsigned room = s->udp->eager ? DGRAM_BATCH - s->worker->udp->out_count : 1;
+    const struct udp_session *u = s->udp;
+    unsigned most = u->eager ? DGRAM_BATCH : u->asked > 1 ? u->asked : 1;
+    unsigned room = DGRAM_BATCH - s->worker->udp->out_count;
     uint64_t owed = udp_session_owed(s);
 
-    return owed < room ? (unsigned)owed : room;
+    if (most > room)
+        most = room;
+    return owed < most ? (unsigned)owed : most;
 }
 
 static void send_later(struct udp *all)
@@ -166,8 +171,9 @@ static void learn(struct session *s, unsigned count)
     u->thin = count > 1 ? 0 : (uint8_t)(u->thin + 1);
     if (u->eager && u->thin == THIN_MOST)
         u->eager = false;
-    if (u->unasked < UNASKED_LEAST)
-        u->unasked++;
+    u->unasked = (uint8_t)(u->unasked + count);
+    if (u->unasked > UNASKED_LEAST)
+        u->unasked = UNASKED_LEAST;
     if (u->eager || u->unasked < UNASKED_LEAST || session_options(s)->udp_replies > 0)
         return;
     u->eager = true;
@@ -176,6 +182,21 @@ static void learn(struct session *s, unsigned count)
         return;
     u->runs = true;
     dgram_receive_runs(s->fd[UPSTREAM]);
+}
+
+/* Fewer than were asked for: not each is answered, or only later. */
+static void count_answers(struct udp_session *u, unsigned count, unsigned most)
+{
+    u->asked = count < most || count > u->asked ? 0 : (uint8_t)(u->asked - count);
+}
+
+static int read_replies(struct session *s, unsigned most)
+{
+    struct udp *all = s->worker->udp;
+
+    if (most == 1 && !s->udp->runs && !has_targets(s))
+        return dgram_receive_one(s->fd[UPSTREAM], all->out, all->out_count);
+    return dgram_receive(s->fd[UPSTREAM], all->out, all->out_count, most, !has_targets(s));
 }
 
 struct verdict udp_relay_event(struct session *s, enum side side, unsigned events)
@@ -192,10 +213,11 @@ struct verdict udp_relay_event(struct session *s, enum side side, unsigned event
     most = room_for(s);
     if (most == 0)
         return VERDICT_END(END_DONE); /* nobody has asked for this one */
-    count = dgram_receive(s->fd[UPSTREAM], all->out, all->out_count, most, !has_targets(s));
+    count = read_replies(s, most);
     if (count > 0) {
         take_replies(s, (unsigned)count);
         learn(s, (unsigned)count);
+        count_answers(s->udp, (unsigned)count, most);
     } else if (count != -EAGAIN) {
         udp_session_refused(s, -count);
     }

@@ -143,6 +143,7 @@ void udp_session_take(struct session *s, unsigned slot)
 static void send_on(struct session *s, struct dgram *const *list, unsigned count)
 {
     struct udp_session *u = s->udp;
+    uint32_t asked = u->asked;
     int refused = 0;
 
     if (s->conf->rule->target_count > 0)
@@ -153,7 +154,9 @@ static void send_on(struct session *s, struct dgram *const *list, unsigned count
         u->datagrams[CLIENT] += list[i]->sent;
         u->dropped[CLIENT] += dgram_count(list[i]) - list[i]->sent;
         s->flow[CLIENT].bytes += udp_bytes_sent(list[i]);
+        asked += list[i]->sent;
     }
+    u->asked = (uint8_t)(asked < DGRAM_BATCH ? asked : DGRAM_BATCH);
     if (refused)
         udp_session_refused(s, -refused);
 }
@@ -183,8 +186,28 @@ void udp_session_send(struct session *s)
     send_on(s, list, count);
 }
 
+/* Does it say that nobody is there? Others are about one datagram, such as EMSGSIZE (ip(7),
+ * IP_MTU_DISCOVER). */
+static bool is_refusal(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EACCES:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void udp_session_refused(struct session *s, int error)
 {
+    if (!is_refusal(error))
+        return;
     s->error = error;
     if (s->udp->refused || udp_session_is_done(s))
         return;

@@ -21,6 +21,7 @@
 #define CONTROL 256
 
 struct dgram_batch {
+    bool connected; /* nobody asks for names, which cost a tenth of the system call */
     struct dgram dgrams[DGRAM_BATCH];
     struct dgram_path paths[DGRAM_BATCH];
     struct mmsghdr headers[DGRAM_BATCH];
@@ -34,8 +35,8 @@ static void make_ready(struct dgram_batch *b, unsigned slot)
 {
     struct msghdr *h = &b->headers[slot].msg_hdr;
 
-    h->msg_name = &b->names[slot];
-    h->msg_namelen = sizeof(b->names[slot]);
+    h->msg_name = b->connected ? NULL : &b->names[slot];
+    h->msg_namelen = b->connected ? 0 : sizeof(b->names[slot]);
     h->msg_controllen = sizeof(b->control[slot]);
 }
 
@@ -150,11 +151,27 @@ static void take(struct dgram_batch *b, unsigned slot, bool connected)
 
 int dgram_receive(int fd, struct dgram_batch *b, unsigned first, unsigned most, bool connected)
 {
-    int n = recvmmsg(fd, b->headers + first, most, MSG_DONTWAIT, NULL);
+    int n;
 
+    if (b->connected != connected) {
+        b->connected = connected;
+        for (unsigned i = 0; i < DGRAM_BATCH; i++)
+            make_ready(b, i);
+    }
+    n = recvmmsg(fd, b->headers + first, most, MSG_DONTWAIT, NULL);
     if (n < 0)
         return -errno;
     for (unsigned i = 0; i < (unsigned)n; i++)
         take(b, first + i, connected);
     return n;
+}
+
+int dgram_receive_one(int fd, struct dgram_batch *b, unsigned slot)
+{
+    ssize_t n = recv(fd, b->bytes[slot], ROOM, MSG_DONTWAIT);
+
+    if (n < 0)
+        return -errno;
+    b->dgrams[slot] = (struct dgram){.bytes = b->bytes[slot], .size = (uint32_t)n};
+    return 1;
 }

@@ -67,6 +67,9 @@ struct dgram *dgram_at(struct dgram_batch *b, unsigned slot);
  */
 int dgram_receive(int fd, struct dgram_batch *b, unsigned first, unsigned most, bool connected);
 
+/* The same for one datagram of a connected socket that does not receive runs, at a third less. */
+int dgram_receive_one(int fd, struct dgram_batch *b, unsigned slot);
+
 /*
  * Send `count` of them in this order, in as few packets and calls as possible: neighbours with the
  * same path (by pointer) and size go together. Never waits. Each is told what became of it
@@ -112,8 +115,11 @@ int dgram_check(int fd, struct addr *bound);
  * _BROADCAST, and no groups of others. Best effort. */
 void dgram_set(int fd, const struct addr *bound, unsigned how);
 
-/* Receive runs as one from here on, where the kernel has that (UDP_GRO). */
+/* Receive runs as one from here on, where the kernel has that (UDP_GRO), and have room for many. */
 void dgram_receive_runs(int fd);
+
+/* Has that been done? A socket may have been handed over. */
+bool dgram_hears_runs(int fd);
 
 /* Can runs be sent as one packet (UDP_SEGMENT)? Not by a UNIX socket, nor before Linux 4.18. */
 bool dgram_sends_runs(int fd);
@@ -123,10 +129,6 @@ int dgram_group_ttl(int fd, sa_family_t family, unsigned ttl);
 
 /* TTL of what is sent to hosts and broadcast addresses of IPv4; 0: the system's. Likewise. */
 int dgram_broadcast_ttl(int fd, unsigned ttl);
-
-/* Throw away whatever arrives (a filter that takes nothing; socket(7), SO_ATTACH_FILTER). Returns 0
- * or a negative errno. */
-int dgram_deafen(int fd);
 
 /*
  * Membership of a group (RFC 3678), on the interface of that index (0: as the routes say), of all

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -63,6 +62,15 @@ void dgram_set(int fd, const struct addr *bound, unsigned how)
 void dgram_receive_runs(int fd)
 {
     set_int(fd, IPPROTO_UDP, DGRAM_UDP_GRO, 1);
+    enlarge(fd, SO_RCVBUF);
+}
+
+bool dgram_hears_runs(int fd)
+{
+    int on;
+    socklen_t len = sizeof(on);
+
+    return getsockopt(fd, IPPROTO_UDP, DGRAM_UDP_GRO, &on, &len) == 0 && on != 0;
 }
 
 bool dgram_sends_runs(int fd)
@@ -122,7 +130,6 @@ int dgram_connect(const struct addr *a)
     fd = socket(a->family, TYPE, 0);
     if (fd < 0)
         return -errno;
-    enlarge_buffers(fd);
     if (a->family == AF_UNIX)
         result = bind_unix(fd);
     if (result == 0 && connect(fd, (const struct sockaddr *)&ss, len) < 0)
@@ -154,18 +161,4 @@ int dgram_check(int fd, struct addr *bound)
         return -EINVAL;
     addr_from_sockaddr(bound, &ss, len);
     return bound->port != 0 ? 0 : -EINVAL;
-}
-
-int dgram_deafen(int fd)
-{
-    struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-    struct sock_fprog program = {.len = 1, .filter = nothing};
-    uint8_t byte;
-
-    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
-        return -errno;
-    /* What came before the filter is still there. */
-    while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
-        ;
-    return 0;
 }

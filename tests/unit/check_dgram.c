@@ -157,8 +157,8 @@ END_TEST
 
 START_TEST(a_list_may_be_longer_than_a_batch)
 {
-    struct dgram dgrams[300], *list[300];
-    uint32_t numbers[300];
+    struct dgram dgrams[200], *list[200];
+    uint32_t numbers[200];
     struct ends e;
 
     if (!make_ends(&e, _i))
