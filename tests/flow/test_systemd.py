@@ -167,8 +167,8 @@ def passed(t, rules, sockets, names, **options):
     wrapper = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"]
     config = {"daemon": {"engine": t.engine}, "rules": rules} if isinstance(rules, dict) else rules
     d = t.prepare(config, wrapper=wrapper, preexec=place, pass_fds=range(3, 3 + len(sockets)),
-                  env={"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(names)},
-                  **options)
+                  env=dict({"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(names)},
+                           **options.pop("env", {})), **options)
     try:
         d.start()
     finally:
