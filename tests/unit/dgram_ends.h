@@ -33,7 +33,7 @@ static inline bool has_ipv6(void)
 /* False: there is no IPv6. */
 static inline bool make_ends(struct ends *e, int way)
 {
-    int kind = way % KINDS;
+    int kind = way % KINDS, room = 1 << 22;
     struct addr any = kind == V4 ? ipv4(INADDR_ANY, 0) : ipv6(in6addr_any, 0), bound;
     unsigned how = DGRAM_PATHS | (kind >= DUAL_V4 ? DGRAM_DUAL : 0);
 
@@ -44,6 +44,7 @@ static inline bool make_ends(struct ends *e, int way)
     bound = kind == V4 || kind == DUAL_V4 ? ipv4(0x7f000002, bound.port)
                                           : ipv6(in6addr_loopback, bound.port);
     e->client = connect_to(&bound);
+    setsockopt(e->client, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     if (way & RECEIVES_RUNS)
         dgram_receive_runs(e->client);
     if (way & SENDS_RUNS) {
