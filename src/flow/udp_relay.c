@@ -142,8 +142,10 @@ static void take_replies(struct session *s, unsigned count)
     unsigned first = all->out_count, taken = 0;
     struct dgram_path *path = &all->out_paths[first];
 
-    *path =
-        (struct dgram_path){.peer = s->client, .local = u->entry.local, .interface = u->interface};
+    /* The routes know the way back, but for who was heard by a group. */
+    *path = (struct dgram_path){.peer = s->client,
+                                .local = u->entry.local,
+                                .interface = s->listener->udp->is_picky ? u->interface : 0};
     for (unsigned i = first; i < first + count; i++) {
         struct dgram *d = dgram_at(all->out, i);
         bool is_answer = !has_targets(s) || udp_net_answers(s, d);
