@@ -195,6 +195,23 @@ def other_config(t):
         open_pair(t, ports[name], new)
 
 
+@udp_test("udp: handover: one that must not be: all goes on as before")
+def refused_config(t):
+    d, port, up = forward(t)
+    pairs, before = [open_pair(t, port, up) for _ in range(3)], listeners(d)
+    good = d.text
+    d.rewrite("rules = {")
+    d.upgrade_fails(d.config)
+    for p in pairs:
+        p.talk().lives(d)
+    open_pair(t, port, up)
+    d.reload(good)
+    d.upgrade()
+    check_equal(listeners(d), before, "listening sockets")
+    for p in pairs:
+        p.talk().lives(d)
+
+
 @udp_test("udp: handover: TCP and UDP at one port")
 def mixed(t):
     up = Upstream(t)
