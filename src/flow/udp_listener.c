@@ -176,6 +176,12 @@ static struct session *begin(struct listener *l, const struct dgram_path *path)
     }
 }
 
+/* IPv4 within IPv6 comes from no host: Linux keeps it from TCP only. */
+static bool is_forged(const struct dgram_path *path)
+{
+    return path->local.family != AF_UNSPEC && path->local.family != path->peer.family;
+}
+
 static void take(struct listener *l, unsigned slot)
 {
     const struct dgram *d = dgram_at(l->worker->udp->in, slot);
@@ -183,7 +189,7 @@ static void take(struct listener *l, unsigned slot)
     const struct udp_entry *e;
     struct session *s;
 
-    if (l->udp->is_picky ? !udp_net_takes(l, d) : d->is_to_many)
+    if (is_forged(path) || (l->udp->is_picky ? !udp_net_takes(l, d) : d->is_to_many))
         return;
     e = udp_table_find(&l->udp->sessions, &path->peer, &path->local);
     s = e ? container_of(e, struct udp_session, entry)->session : begin(l, path);

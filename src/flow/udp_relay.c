@@ -141,6 +141,9 @@ static void take_replies(struct session *s, unsigned count)
     struct udp_session *u = s->udp;
     unsigned first = all->out_count, taken = 0;
     struct dgram_path *path = &all->out_paths[first];
+    /* Who has no address yet (RFC 2131) can't be answered: to send there is to send to ourselves.
+     */
+    bool is_known = !addr_is_wildcard(&s->client);
 
     /* The routes know the way back, but for who was heard by a group. */
     *path = (struct dgram_path){.peer = s->client,
@@ -148,7 +151,7 @@ static void take_replies(struct session *s, unsigned count)
                                 .interface = s->listener->udp->is_picky ? u->interface : 0};
     for (unsigned i = first; i < first + count; i++) {
         struct dgram *d = dgram_at(all->out, i);
-        bool is_answer = !has_targets(s) || udp_net_answers(s, d);
+        bool is_answer = is_known && (!has_targets(s) || udp_net_answers(s, d));
 
         d->path = path;
         all->out_of[i] = is_answer ? s : NULL;
