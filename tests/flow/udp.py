@@ -296,10 +296,10 @@ def settle_turn(pair):
 
 # --- what the kernel shows -------------------------------------------------------------------
 
-def sockets_of(d):
-    """Its UDP sockets: (local address, connected, inode)."""
+def look_at_sockets(d):
+    """As below, by one look."""
     ours = {int(m) for m in re.findall(r"socket:\[(\d+)\]", "\n".join(d.fd_list()))}
-    found = []
+    found = set()
     for family, name in ((socket.AF_INET, "udp"), (socket.AF_INET6, "udp6")):
         with open("/proc/%d/net/%s" % (d.pid, name)) as f:
             rows = [row.split() for row in f.readlines()[1:]]
@@ -308,7 +308,16 @@ def sockets_of(d):
                 host, port = row[1].split(":")
                 words = [int(host[i:i + 8], 16) for i in range(0, len(host), 8)]
                 text = socket.inet_ntop(family, struct.pack("=%dI" % len(words), *words))
-                found.append((text_of((text, int(port, 16))), row[3] == "01", int(row[9])))
+                found.add((text_of((text, int(port, 16))), row[3] == "01", int(row[9])))
+    return found
+
+
+def sockets_of(d):
+    """Its UDP sockets: (local address, connected, inode). The kernel's list skips some and tells
+    others twice while it changes, so it is read until it stays the same."""
+    before, found = None, look_at_sockets(d)
+    while found != before:
+        before, found = found, look_at_sockets(d)
     return found
 
 
