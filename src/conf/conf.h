@@ -49,18 +49,7 @@ struct conf_daemon {
 #define BOTH(member)
 #define SENT(member)
 #define EACH(member)
-#define COUNT(scope, name, ...)     scope(uint32_t name)
-#define DURATION(scope, name, ...)  scope(int64_t name)
-#define SECONDS(scope, name, ...)   scope(int64_t name)
-#define DELAY(scope, name, ...)     scope(int64_t name)
-#define FLAG(scope, name, ...)      scope(bool name)
-#define CHOICE(scope, name, ...)    scope(int name)
-#define CHANGE(scope, name, ...)    scope(int64_t name)
-#define TEXT(scope, name, ...)      scope(const char *name)
-#define MODE(scope, name, ...)      scope(mode_t name)
-#define NAMES(scope, name, ...)     scope(const char *name)
-#define ADDRESSES(scope, name, ...) scope(const char *name)
-#include "conf/options.def"
+#include "conf/members.def"
 #undef DAEMON
 #undef RULE
 #undef BOTH
@@ -71,22 +60,11 @@ struct conf_daemon {
 /* Options of a rule. */
 struct conf_options {
 #define DAEMON(member)
-#define RULE(member)                member;
-#define BOTH(member)                member;
-#define SENT(member)                member;
-#define EACH(member)                member;
-#define COUNT(scope, name, ...)     scope(uint32_t name)
-#define DURATION(scope, name, ...)  scope(int64_t name)
-#define SECONDS(scope, name, ...)   scope(int64_t name)
-#define DELAY(scope, name, ...)     scope(int64_t name)
-#define FLAG(scope, name, ...)      scope(bool name)
-#define CHOICE(scope, name, ...)    scope(int name)
-#define CHANGE(scope, name, ...)    scope(int64_t name)
-#define TEXT(scope, name, ...)      scope(const char *name)
-#define MODE(scope, name, ...)      scope(mode_t name)
-#define NAMES(scope, name, ...)     scope(const char *name)
-#define ADDRESSES(scope, name, ...) scope(const char *name)
-#include "conf/options.def"
+#define RULE(member) member;
+#define BOTH(member) member;
+#define SENT(member) member;
+#define EACH(member) member;
+#include "conf/members.def"
 #undef DAEMON
 #undef RULE
 #undef BOTH

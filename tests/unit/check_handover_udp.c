@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "snapshot_same.h"
 #include "suite.h"
+#include "world_udp.h"
 
 #define PORT        24201
 #define PORT_OTHER  24202
@@ -26,17 +27,6 @@ static struct inherited got;
 static struct brought brought;
 
 /* --- both ends -------------------------------------------------------------------------------- */
-
-static int udp_at(unsigned port)
-{
-    struct sockaddr_in own = own_address(port);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_msg(bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0, "port %u: %s", port,
-                  strerror(errno));
-    return fd;
-}
 
 /* Two addresses of one rule, one to many, and one with nobody behind it. */
 static struct conf *conf_full(void)
@@ -78,46 +68,13 @@ static void end(void)
     ck_assert_int_eq(count_descriptors(), descriptors);
 }
 
-struct datagram {
-    int fd;
-    char text[64];
-    struct sockaddr_in from;
-};
-
-static bool has_come(void *arg)
-{
-    struct datagram *d = arg;
-    socklen_t len = sizeof(d->from);
-    ssize_t n = recvfrom(d->fd, d->text, sizeof(d->text) - 1, 0, (struct sockaddr *)&d->from, &len);
-
-    if (n < 0)
-        return false;
-    d->text[n] = '\0';
-    return true;
-}
-
-static struct sockaddr_in await_text(int fd, const char *text)
-{
-    struct datagram d = {.fd = fd};
-
-    world_await(&w, has_come, &d);
-    ck_assert_str_eq(d.text, text);
-    return d.from;
-}
-
-static void send_to(int fd, const struct sockaddr_in *to, const char *text)
-{
-    ck_assert_int_eq(sendto(fd, text, strlen(text), 0, (const struct sockaddr *)to, sizeof(*to)),
-                     (int)strlen(text));
-}
-
 /* Whence the upstream gets it. */
 static struct sockaddr_in say(int client, unsigned port, const char *text)
 {
     struct sockaddr_in to = own_address(port);
 
     send_to(client, &to, text);
-    return await_text(up, text);
+    return await_text(&w, up, text);
 }
 
 static struct sockaddr_in talk(int client, unsigned port)
@@ -125,7 +82,7 @@ static struct sockaddr_in talk(int client, unsigned port)
     struct sockaddr_in from = say(client, port, "question");
 
     send_to(up, &from, "answer");
-    ck_assert_int_eq(await_text(client, "answer").sin_port, htons((in_port_t)port));
+    ck_assert_int_eq(await_text(&w, client, "answer").sin_port, htons((in_port_t)port));
     return from;
 }
 
@@ -265,9 +222,9 @@ START_TEST(what_comes_meanwhile_goes_through_afterwards)
     send_to(clients[1], &to, "a new client");
     send_to(up, &from, "early answer");
     go_on();
-    await_text(clients[0], "early answer");
-    ck_assert_int_eq(await_text(up, "early question").sin_port, from.sin_port);
-    await_text(up, "a new client");
+    await_text(&w, clients[0], "early answer");
+    ck_assert_int_eq(await_text(&w, up, "early question").sin_port, from.sin_port);
+    await_text(&w, up, "a new client");
     ck_assert_uint_eq(w.worker.live, 2);
     ck_assert_uint_eq(first_session()->udp->datagrams[CLIENT], 2);
     ck_assert_uint_eq(first_session()->udp->datagrams[UPSTREAM], 2);
@@ -290,7 +247,7 @@ START_TEST(what_waits_to_be_sent_is_sent)
     ck_assert_uint_eq(s->udp->waiting, 1);
     ck_assert_int_eq(handover_save(&w.set, &h), 0);
     ck_assert_uint_eq(s->udp->waiting, 0);
-    await_text(clients[0], "waits");
+    await_text(&w, clients[0], "waits");
     handover_free(&h);
 }
 END_TEST

@@ -9,7 +9,7 @@
 #include "flow/listener.h"
 #include "flow/udp.h"
 #include "suite.h"
-#include "world.h"
+#include "world_udp.h"
 
 #define PORT    24101
 #define PORT_UP 24102
@@ -19,17 +19,6 @@ static struct world w;
 static int up, clients[CLIENTS], descriptors;
 
 /* --- both ends -------------------------------------------------------------------------------- */
-
-static int udp_at(unsigned port)
-{
-    struct sockaddr_in in = own_address(port);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_msg(bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0, "port %u: %s", port,
-                  strerror(errno));
-    return fd;
-}
 
 static void apply(const char *upstream, const char *options)
 {
@@ -81,47 +70,21 @@ static const struct rule *the_rule(void)
 
 /* --- what is waited for ----------------------------------------------------------------------- */
 
-struct datagram {
-    int fd;
-    char text[64];
-    struct sockaddr_in from;
-};
-
-static bool has_come(void *arg)
-{
-    struct datagram *d = arg;
-    socklen_t len = sizeof(d->from);
-    ssize_t n = recvfrom(d->fd, d->text, sizeof(d->text) - 1, 0, (struct sockaddr *)&d->from, &len);
-
-    if (n < 0)
-        return false;
-    d->text[n] = '\0';
-    return true;
-}
-
 /* The client says something, and that it comes to the upstream. Whence to answer. */
 static struct sockaddr_in say(int client, const char *text)
 {
-    struct datagram d = {.fd = up};
-
     ck_assert_int_eq(send(client, text, strlen(text), 0), (int)strlen(text));
-    world_await(&w, has_come, &d);
-    ck_assert_str_eq(d.text, text);
-    return d.from;
+    return await_text(&w, up, text);
 }
 
 static void answer(const struct sockaddr_in *to, const char *text)
 {
-    ck_assert_int_eq(sendto(up, text, strlen(text), 0, (const struct sockaddr *)to, sizeof(*to)),
-                     (int)strlen(text));
+    send_to(up, to, text);
 }
 
 static void hear(int client, const char *text)
 {
-    struct datagram d = {.fd = client};
-
-    world_await(&w, has_come, &d);
-    ck_assert_str_eq(d.text, text);
+    await_text(&w, client, text);
 }
 
 struct ended {
