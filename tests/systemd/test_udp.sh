@@ -108,6 +108,18 @@ udp_addresses_change_over_restarts_and_reloads() {
     }
 }
 
+# To look at interfaces it needs netlink, which the unit must not keep from it.
+a_group_is_heard_under_the_unit() {
+    write_conf <<< 'rules = { tv = { listen = "udp:239.1.2.3:5000"; interface = "lo"; upstream = "127.0.0.1:7"; }; };'
+    udp_upstream && start_clean || return 1
+    for _ in 1 2; do
+        await has_line -g 'joined.* interface=lo' &&
+            expect "the answer" "$(echo hello | timeout 20 socat -t 5 - \
+                UDP4-DATAGRAM:239.1.2.3:5000,ip-multicast-if=127.0.0.1 | head -n 1)" "hello *" &&
+            restart_once || return 1
+    done
+}
+
 a_socket_unit_has_datagrams() {
     local s port
     systemctl stop "$unit"
@@ -134,5 +146,6 @@ tests+=(
     udp_sessions_survive_restarts
     datagrams_wait_for_the_next_process
     udp_addresses_change_over_restarts_and_reloads
+    a_group_is_heard_under_the_unit
     a_socket_unit_has_datagrams
 )
