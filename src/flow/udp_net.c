@@ -101,6 +101,13 @@ void udp_net_free(struct worker *w)
     w->udp->net = NULL;
 }
 
+bool udp_net_is_ours(struct worker *w, const struct addr *a)
+{
+    const struct udp_net *net = udp_net_of(w);
+
+    return net && interfaces_has(net->interfaces, a);
+}
+
 /* --- interfaces that change ------------------------------------------------------------------ */
 
 static void on_rested(struct timer *t)

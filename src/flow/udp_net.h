@@ -17,6 +17,10 @@ struct udp_net;
 struct udp_net *udp_net_of(struct worker *w);
 void udp_net_free(struct worker *w);
 
+/* Has this machine that address (whatever the port)? Makes the worker's when first asked; false
+ * when that can't be had. */
+bool udp_net_is_ours(struct worker *w, const struct addr *a);
+
 /*
  * The listener is bound, and picky (udp.h): join its group on its interfaces, if its address is
  * one, and remember it for when they change. An interface that is not there is joined when it
