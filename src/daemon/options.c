@@ -94,7 +94,7 @@ void options_print_help(void)
 {
     printf(
         "Usage: penstockd [--config FILE] [--exit-idle-time=TIME] [--check | --dump]\n"
-        "Forward TCP connections as the rules in FILE say.\n"
+        "Forward TCP connections and UDP datagrams as the rules in FILE say.\n"
         "\n"
         "  -c, --config FILE  read FILE (default: %s)\n"
         "                     and conf.d/*.conf beside it\n"

@@ -154,7 +154,8 @@ int passed_take(struct passed *p)
 static bool is_wanted(struct passed *p, const struct table *texts, struct passed_listening *l)
 {
     static const char any[] = "0.0.0.0:";
-    const char *scheme = l->text[0] == 'u' ? "udp:" : "", *address = l->text + strlen(scheme);
+    const char *scheme = strncmp(l->text, "udp:", strlen("udp:")) == 0 ? "udp:" : "";
+    const char *address = l->text + strlen(scheme);
     char both[ADDR_TEXT_MAX];
 
     if (table_find(texts, l->text))
