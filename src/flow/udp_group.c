@@ -165,7 +165,7 @@ static struct udp_membership *make(struct listener *l, const struct addr *bound)
         return NULL;
     list_init(&m->link);
     m->listener = l;
-    m->port = bound->port;
+    m->bound = *bound;
     m->place_count = count;
     for (size_t i = 0; i < conf->interfaces.count; i++)
         snprintf(m->places[i].name, sizeof(m->places[i].name), "%s", conf->interfaces.list[i]);

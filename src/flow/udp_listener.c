@@ -189,7 +189,11 @@ static void take(struct listener *l, unsigned slot)
     const struct udp_entry *e;
     struct session *s;
 
-    if (is_forged(path) || (l->udp->is_picky ? !udp_net_takes(l, d) : d->is_to_many))
+    if (is_forged(path) || (!l->udp->is_picky && d->is_to_many))
+        return;
+    if (l->udp->is_picky)
+        l = udp_net_takes(l, d);
+    if (!l)
         return;
     e = udp_table_find(&l->udp->sessions, &path->peer, &path->local);
     s = e ? container_of(e, struct udp_session, entry)->session : begin(l, path);

@@ -197,7 +197,7 @@ static bool hears_on(const struct udp_membership *m, uint32_t interface)
     if (m->place_count == 0)
         return true;
     for (size_t i = 0; i < m->place_count; i++) {
-        if (m->places[i].name[0] == '\0' || m->places[i].index == interface)
+        if (m->places[i].index == interface)
             return true;
     }
     return false;
@@ -222,26 +222,49 @@ static bool is_own(const struct udp_net *net, const struct addr *peer)
     return port && *port > 0 && interfaces_has(net->interfaces, peer);
 }
 
-bool udp_net_takes(struct listener *l, const struct dgram *d)
+/* Of listeners that share an address the kernel gives what is sent to a host to one, whichever that
+ * is; by the interface it may be another one's. NULL: nobody's. */
+static struct listener *whose(const struct udp_net *net, const struct udp_membership *m,
+                              uint32_t interface)
+{
+    if (hears_on(m, interface))
+        return m->listener;
+    list_for_each (link, next, &net->memberships) {
+        const struct udp_membership *other = container_of(link, struct udp_membership, link);
+
+        if (addr_equal(&other->bound, &m->bound) &&
+            other->listener->family == m->listener->family && hears_on(other, interface))
+            return other->listener;
+    }
+    return NULL;
+}
+
+/* Was it sent to its group, or to a broadcast address? */
+static bool is_meant(const struct udp_membership *m, const struct dgram *d)
+{
+    if (!hears_on(m, d->path->interface))
+        return false;
+    if (m->group.family != AF_UNSPEC)
+        return udp_is_same_host(&m->group, &d->dest) && hears_of(m, &d->path->peer);
+    return m->listener->conf->broadcast && !addr_is_group(&d->dest);
+}
+
+struct listener *udp_net_takes(struct listener *l, const struct dgram *d)
 {
     const struct udp_membership *m = l->udp->membership;
     struct udp_net *net = l->worker->udp->net;
     const struct dgram_path *path = d->path;
     struct udp_segment at;
 
-    if (!m || !hears_on(m, path->interface))
-        return false;
-    if (m->group.family != AF_UNSPEC) {
-        if (!udp_is_same_host(&m->group, &d->dest) || !hears_of(m, &path->peer))
-            return false;
-    } else if (!d->is_to_many) {
-        return true;
-    } else if (!l->conf->broadcast || addr_is_group(&d->dest)) {
-        return false;
-    }
-    if (is_own(net, &path->peer))
-        return false;
-    at = udp_net_segment(&d->dest, m->port, path->interface);
+    if (!m)
+        return NULL;
+    if (m->group.family == AF_UNSPEC && !d->is_to_many)
+        return whose(net, m, path->interface);
+    if (!is_meant(m, d) || is_own(net, &path->peer))
+        return NULL;
+    at = udp_net_segment(&d->dest, m->bound.port, path->interface);
     return udp_guard_heard(net->guard, &at, &path->peer, d->bytes, d->size,
-                           loop_now(net->worker->loop));
+                           loop_now(net->worker->loop))
+               ? l
+               : NULL;
 }

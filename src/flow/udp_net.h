@@ -35,11 +35,12 @@ int udp_net_change(struct listener *l, const char **why);
 void udp_net_leave(struct listener *l);
 
 /*
- * Is this datagram for the listener? It asks for the interface, for whether it was sent to its
- * group or to a broadcast address, for whether it is one of our own, or a copy that came round.
- * Drops none of unicast but for its interface.
+ * Is this datagram for the listener, whose socket it came to? It asks for the interface, for
+ * whether it was sent to its group or to a broadcast address, for whether it is one of our own, or
+ * a copy that came round. Drops none of unicast but for its interface, by which it may be for
+ * another listener of the same address. Returns the one that it is for, or NULL.
  */
-bool udp_net_takes(struct listener *l, const struct dgram *d);
+struct listener *udp_net_takes(struct listener *l, const struct dgram *d);
 
 /* --- to many (a rule with targets) ------------------------------------------------------------ */
 

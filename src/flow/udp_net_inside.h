@@ -53,7 +53,7 @@ struct udp_membership {
     struct list link;
     struct listener *listener;
     struct addr group; /* AF_UNSPEC: none, it is picky for another reason */
-    in_port_t port;
+    struct addr bound; /* its address, also when that is its group */
     struct addr *sources; /* of whom alone it hears; none: of all */
     size_t source_count;
     size_t place_count; /* none: it hears on all interfaces */

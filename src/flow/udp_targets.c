@@ -195,7 +195,7 @@ static bool came_from_there(const struct session *s, const struct addr *to, unsi
     const struct udp_membership *m = s->listener->udp->membership;
 
     return m && m->group.family != AF_UNSPEC && interface == s->udp->interface &&
-           m->port == to->port && udp_is_same_host(&m->group, to);
+           m->group.port == to->port && udp_is_same_host(&m->group, to);
 }
 
 static void send_to(struct sending *x, const struct conf_target *t)

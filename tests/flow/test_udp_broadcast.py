@@ -164,10 +164,19 @@ def shared(t):
                  "c": {"listen": {"address": at("0.0.0.0", PORT), "broadcast": True,
                                   "interface": "eth3"}, "upstream": everybody(PORT + 2)}})
     receivers = [net.b[0].peer(PORT + 1), net.b[0].peer(PORT + 2)]
-    for host, receiver in ((net.a[0], receivers[0]), (net.c[0], receivers[1])):
-        client = host.peer()
-        client.send(host.name.encode(), ALL, PORT)
-        receiver.answer(receiver.receive(host.name.encode()), b"answer")
-        check_equal(client.receive(b"answer").source[1], PORT, "who answers the client")
+    clients = [(net.a[0].peer(), V4.of("a"), receivers[0]),
+               (net.c[0].peer(), V4.of("c"), receivers[1])]
+    # What is sent to the host comes to one of the sockets, whichever rule it is for.
+    for _ in range(2):
+        for client, relay, receiver in clients:
+            for to in (ALL, relay):
+                data = b"to " + to.encode()
+                client.send(data, to, PORT)
+                receiver.answer(receiver.receive(data), b"answer")
+                check_equal(client.receive(b"answer").source, (relay, PORT), "who answers")
+    stranger = net.b[0].peer()
+    stranger.send(b"by an interface of neither", V4.of("b"), PORT)
+    clients[0][0].send(b"marker", ALL, PORT)
+    receivers[0].receive(b"marker")
     check_equal([r.waiting() for r in receivers], [[], []], "what else came")
     check(d.alive(), "penstockd has ended")

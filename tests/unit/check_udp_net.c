@@ -86,7 +86,7 @@ static bool takes_from(struct listener *l, const struct addr *from, const char *
     d.is_to_many = addr_is_group(&d.dest) || strstr(to, "255") != NULL;
     if (!l->udp->is_picky)
         return !d.is_to_many; /* as udp_listener.c has it */
-    return udp_net_takes(l, &d);
+    return udp_net_takes(l, &d) == l;
 }
 
 static bool takes(struct listener *l, const char *from, const char *to, const char *interface)
@@ -146,6 +146,10 @@ START_TEST(a_group_is_taken_where_it_was_joined_and_of_whom)
     ck_assert(takes(l, "10.1.0.7", "239.1.2.3", "eth1"));
     ck_assert(takes(l, "10.1.0.8", "239.1.2.3", "eth2"));
     ck_assert(!takes(l, "10.1.0.6", "239.1.2.3", "eth1"));
+    ip("route add 239.0.0.0/8 dev eth2");
+    l = to_a_host("239.1.2.4:5000", "");
+    ck_assert(takes(l, "10.2.0.9", "239.1.2.4", "eth2"));
+    ck_assert(!takes(l, "10.1.0.9", "239.1.2.4", "eth1"));
     l = to_a_host("[ff02::1:2]:5000", "interface = \"eth2\";");
     ck_assert(takes(l, "fd02::9", "ff02::1:2", "eth2"));
     ck_assert(!takes(l, "fd02::9", "ff02::1:2", "eth1"));
