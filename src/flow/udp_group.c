@@ -14,7 +14,7 @@
 
 static const char *explain(const struct udp_membership *m, const struct udp_place *p, int error)
 {
-    if (p->index == 0)
+    if (error == -ENODEV)
         return p->name[0] ? "there is no such interface, or it is down"
                           : "no route leads to the group";
     if (error == -ENOBUFS && m->group.family == AF_INET)
@@ -83,21 +83,28 @@ static void leave(const struct udp_membership *m, unsigned index)
     dgram_leave(m->listener->fd, &m->group, index, NULL);
 }
 
-static unsigned find(const struct udp_net *net, const struct udp_membership *m,
-                     const struct udp_place *p)
+/* 0: there is none; or a negative errno. */
+static int find(const struct udp_net *net, const struct udp_membership *m,
+                const struct udp_place *p)
 {
-    return p->name[0] ? interfaces_index(net->interfaces, p->name)
+    return p->name[0] ? (int)interfaces_index(net->interfaces, p->name)
                       : interfaces_towards(net->interfaces, &m->group);
 }
 
 /* Be where the interface is now, if that is another place than before. */
 static void update_place(struct udp_net *net, const struct udp_membership *m, struct udp_place *p)
 {
-    unsigned index = find(net, m, p);
+    int found = find(net, m, p);
+    unsigned index = found > 0 ? (unsigned)found : 0;
     uint64_t stamp = interfaces_stamp(net->interfaces, index, m->group.family);
     bool is_group = m->group.family != AF_UNSPEC;
     int error = 0;
 
+    if (found < 0) {
+        p->joined = false; /* until it is known that nothing has changed */
+        tell(net, m, p, found);
+        return;
+    }
     if (p->joined && p->index == index && p->stamp == stamp)
         return;
     if (is_group && p->index != 0)

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/siphash.h"
 #include "flow/listener.h"
 #include "flow/udp_net_inside.h"
 #include "flow/worker.h"
@@ -155,24 +156,42 @@ static void watch_news(struct watch *w, unsigned events)
     look_again(net);
 }
 
-unsigned udp_net_way(struct udp_net *net, const struct addr *to)
+/* Its place: another one's, the longest known, if need be. */
+static struct udp_way *place_of(struct udp_net *net, const struct addr *to)
 {
-    int64_t now = loop_now(net->worker->loop);
-    struct udp_way *way;
+    static const uint64_t key[2] = {0, 0}; /* targets are the config's, and nobody's choice */
+    uint64_t words[3] = {(uint64_t)to->scope << 32 | (uint64_t)to->port << 16 | to->family, 0, 0};
+    struct udp_way *oldest = NULL;
+    uint64_t hash;
 
-    for (way = net->ways; way < net->ways + WAYS; way++) {
+    if (to->family == AF_INET)
+        memcpy(&words[1], &to->v4, sizeof(to->v4));
+    else
+        memcpy(&words[1], &to->v6, sizeof(to->v6));
+    hash = siphash(key, words, sizeof(words));
+    for (uint64_t i = 0; i < WAY_PLACES; i++) {
+        struct udp_way *way = &net->ways[(hash + i) % WAYS];
+
         if (addr_equal(&way->to, to))
-            break;
+            return way;
+        if (!oldest || way->asked < oldest->asked)
+            oldest = way;
     }
-    if (way == net->ways + WAYS) {
-        way = &net->ways[net->next_way];
-        net->next_way = (net->next_way + 1) % WAYS;
-    } else if (now - way->asked < WAY_MS) {
-        return way->interface;
-    }
-    *way = (struct udp_way){
-        .to = *to, .interface = interfaces_towards(net->interfaces, to), .asked = now};
-    return way->interface;
+    return oldest;
+}
+
+int udp_net_way(struct udp_net *net, const struct addr *to)
+{
+    struct udp_way *way = place_of(net, to);
+    int64_t now = loop_now(net->worker->loop);
+    int interface;
+
+    if (addr_equal(&way->to, to) && now - way->asked < WAY_MS)
+        return (int)way->interface;
+    interface = interfaces_towards(net->interfaces, to);
+    if (interface >= 0)
+        *way = (struct udp_way){.to = *to, .interface = (unsigned)interface, .asked = now};
+    return interface;
 }
 
 /* --- what has no business here --------------------------------------------------------------- */

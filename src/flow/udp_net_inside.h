@@ -14,9 +14,11 @@
 #include "loop/loop.h"
 #include "os/interfaces.h"
 
-/* How long it is believed that the routes lead somewhere, and how many such things are known. */
-#define WAY_MS 1000
-#define WAYS   16
+/* How long it is believed that the routes lead somewhere. There is room for several times the
+ * targets that a rule can have (256), each in one of a few places. */
+#define WAY_MS     1000
+#define WAYS       1024
+#define WAY_PLACES 8
 
 struct udp_way {
     struct addr to;
@@ -35,7 +37,6 @@ struct udp_net {
     struct list memberships; /* of all listeners that are picky */
     uint32_t *ports[2];      /* of IPv4, IPv6: how many sockets to targets have each port */
     struct udp_way ways[WAYS];
-    unsigned next_way; /* the one to be overwritten */
 };
 
 /* An interface of a listener's. */
@@ -66,8 +67,9 @@ void udp_group_update(struct udp_net *net);
 /* Something has failed that no news of interfaces may mend: look again after a while. */
 void udp_net_retry(struct udp_net *net);
 
-/* The interface through which the routes lead there; 0: none. */
-unsigned udp_net_way(struct udp_net *net, const struct addr *to);
+/* The interface through which the routes lead there; 0: none; or a negative errno: it can't be told
+ * now. */
+int udp_net_way(struct udp_net *net, const struct addr *to);
 
 /* Where a datagram sent to that group or broadcast address, on that interface, can be heard. All
  * broadcast addresses of a network are one: who hears one hears the others. */

@@ -107,9 +107,11 @@ void udp_net_close(struct session *s)
 struct sending {
     struct session *session;
     struct udp_net *net;
+    unsigned all_count;
+    struct dgram *const *all; /* the caller's: what came, and the best that became of it */
     unsigned count;
-    struct dgram *const *list;        /* the caller's: what came, and the best that became of it */
-    struct dgram copies[DGRAM_BATCH]; /* to the target at hand */
+    struct dgram *list[DGRAM_BATCH];  /* those of them that go to the target at hand ... */
+    struct dgram copies[DGRAM_BATCH]; /* ... by its path */
     struct dgram *to_send[DGRAM_BATCH];
 };
 
@@ -163,17 +165,41 @@ static void remember(struct sending *x, const struct dgram *d, const struct dgra
     }
 }
 
+/* Who hears it there has heard it: a rule may join networks by one group on each of them. */
+static bool came_from_there(const struct session *s, const struct dgram *d,
+                            const struct dgram_path *path)
+{
+    const struct udp_membership *m = s->listener->udp->membership;
+
+    if (!m || !d->is_to_many || d->interface != path->interface || m->bound.port != path->peer.port)
+        return false;
+    return addr_is_group(&path->peer) ? udp_is_same_host(&d->dest, &path->peer)
+                                      : !addr_is_group(&d->dest);
+}
+
+static void choose(struct sending *x, const struct conf_target *t, const struct dgram_path *path)
+{
+    x->count = 0;
+    for (unsigned i = 0; i < x->all_count; i++) {
+        struct dgram *d = x->all[i];
+
+        if (is_to_many(t) && came_from_there(x->session, d, path))
+            continue;
+        x->list[x->count] = d;
+        x->copies[x->count] = *d;
+        x->copies[x->count].path = path;
+        x->copies[x->count].sent = 0;
+        x->to_send[x->count] = &x->copies[x->count];
+        x->count++;
+    }
+}
+
 static void send_through(struct sending *x, const struct conf_target *t, unsigned interface)
 {
     const struct dgram_path path = {.peer = address_of(x->session, t), .interface = interface};
     bool remembered = is_to_many(t) && !list_empty(&x->net->memberships);
 
-    for (unsigned i = 0; i < x->count; i++) {
-        x->copies[i] = *x->list[i];
-        x->copies[i].path = &path;
-        x->copies[i].sent = 0;
-        x->to_send[i] = &x->copies[i];
-    }
+    choose(x, t, &path);
     for (unsigned i = 0; i < x->count;)
         i = send_some(x, t, i);
     for (unsigned i = 0; i < x->count; i++) {
@@ -189,26 +215,30 @@ static void send_through(struct sending *x, const struct conf_target *t, unsigne
         dgram_broadcast_ttl(x->session->fd[UPSTREAM], 0); /* hosts may be among the targets */
 }
 
-/* Who hears it there has heard it: a rule may join networks by one group on each of them. */
-static bool came_from_there(const struct session *s, const struct addr *to, unsigned interface)
+/* Which interface it will be must be known, or it would not be known where it was sent. */
+static void send_by_route(struct sending *x, const struct conf_target *t)
 {
-    const struct udp_membership *m = s->listener->udp->membership;
+    struct addr to = address_of(x->session, t);
+    int way = is_to_many(t) ? udp_net_way(x->net, &to) : 0;
 
-    return m && m->group.family != AF_UNSPEC && interface == s->udp->interface &&
-           m->group.port == to->port && udp_is_same_host(&m->group, to);
+    if (way >= 0) {
+        send_through(x, t, (unsigned)way);
+        return;
+    }
+    for (unsigned i = 0; i < x->all_count; i++) {
+        if (x->all[i]->sent == 0)
+            x->all[i]->error = -way;
+    }
 }
 
 static void send_to(struct sending *x, const struct conf_target *t)
 {
-    struct addr to = address_of(x->session, t);
-
-    /* Which interface it will be must be known, or it would not be known where it was sent. */
     if (t->interfaces.count == 0)
-        send_through(x, t, is_to_many(t) ? udp_net_way(x->net, &to) : 0);
+        send_by_route(x, t);
     for (size_t i = 0; i < t->interfaces.count; i++) {
         unsigned interface = interfaces_index(x->net->interfaces, t->interfaces.list[i]);
 
-        if (interface != 0 && !came_from_there(x->session, &to, interface))
+        if (interface != 0)
             send_through(x, t, interface);
     }
 }
@@ -220,8 +250,8 @@ void udp_net_send(struct session *s, struct dgram *const *list, unsigned count)
 
     x.session = s;
     x.net = s->worker->udp->net;
-    x.list = list;
-    x.count = count;
+    x.all = list;
+    x.all_count = count;
     for (unsigned i = 0; i < count; i++) {
         list[i]->sent = 0;
         list[i]->error = ENODEV; /* unless there is an interface */

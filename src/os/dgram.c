@@ -144,6 +144,7 @@ static void take(struct dgram_batch *b, unsigned slot, bool connected)
         else if (!connected)
             take_about_ip(c, d, p);
     }
+    d->interface = connected ? 0 : p->interface;
     if (d->segment >= d->size)
         d->segment = 0;
     make_ready(b, slot);

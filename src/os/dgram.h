@@ -39,7 +39,8 @@ struct dgram {
     int error;        /* sent: 0, or a positive errno: not one of them went */
     uint8_t ttl;      /* received: its TTL or hop limit; 0: unknown (DGRAM_TTL) */
     bool is_to_many;  /* received: it was sent to a group or a broadcast address (DGRAM_PATHS) */
-    struct addr dest; /* received: where to, without port or scope; AF_UNSPEC: unknown */
+    uint32_t interface; /* received: that of its path, which may have been taken from it */
+    struct addr dest;   /* received: where to, without port or scope; AF_UNSPEC: unknown */
     const struct dgram_path *path; /* received: of its slot. To send: NULL on a connected socket */
 };
 

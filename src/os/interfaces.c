@@ -213,28 +213,54 @@ uint64_t interfaces_stamp(const struct interfaces *is, unsigned index, sa_family
     return stamp;
 }
 
-unsigned interfaces_towards(const struct interfaces *is, const struct addr *to)
+/* Does it say nothing about the routes? */
+static bool is_shortage(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN: /* no port is free */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Nothing is sent by connecting: the kernel only looks for the way, and where it begins. Returns 0
+ * or a negative errno. */
+static int look_for_way(int fd, const struct addr *to, struct addr *from)
 {
     struct sockaddr_storage ss;
     socklen_t len = addr_to_sockaddr(to, &ss);
-    const struct local *local = NULL;
-    struct addr from;
     int on = 1;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) < 0 ||
+        connect(fd, (const struct sockaddr *)&ss, len) < 0)
+        return -errno;
+    len = sizeof(ss);
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+        return -errno;
+    addr_from_sockaddr(from, &ss, len);
+    return 0;
+}
+
+int interfaces_towards(const struct interfaces *is, const struct addr *to)
+{
+    const struct local *local;
+    struct addr from;
     int fd = socket(to->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error;
 
     if (fd < 0)
-        return 0;
-    /* Nothing is sent by connecting: the kernel only looks for the way, and where it begins. */
-    if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) == 0 &&
-        connect(fd, (const struct sockaddr *)&ss, len) == 0) {
-        len = sizeof(ss);
-        if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0) {
-            addr_from_sockaddr(&from, &ss, len);
-            local = find(is, &from);
-        }
-    }
+        return is_shortage(errno) ? -errno : 0;
+    error = look_for_way(fd, to, &from);
     close(fd);
-    return local ? interfaces_index(is, local->name) : 0;
+    if (error)
+        return is_shortage(-error) ? error : 0;
+    local = find(is, &from);
+    return local ? (int)interfaces_index(is, local->name) : 0;
 }
 
 /* --- word of changes ---------------------------------------------------------------------------

@@ -31,9 +31,9 @@ bool interfaces_has(const struct interfaces *is, const struct addr *a);
  * family than before. */
 uint64_t interfaces_stamp(const struct interfaces *is, unsigned index, sa_family_t family);
 
-/* The index of the one through which the routes lead to `to` now; 0: through none. Asks the kernel.
- */
-unsigned interfaces_towards(const struct interfaces *is, const struct addr *to);
+/* The index of the one through which the routes lead to `to` now; 0: through none. Asks the kernel:
+ * a negative errno is that it could not be asked (no descriptor, no port, no memory). */
+int interfaces_towards(const struct interfaces *is, const struct addr *to);
 
 /* A descriptor that is readable when something about links or addresses has changed, or a negative
  * errno. */

@@ -180,3 +180,26 @@ def shared(t):
     receivers[0].receive(b"marker")
     check_equal([r.waiting() for r in receivers], [[], []], "what else came")
     check(d.alive(), "penstockd has ended")
+
+
+@udp_test("UDP broadcasts: one rule that joins two networks")
+def reflected(t):
+    net = networks(t, a=2, b=2)
+    both = ["eth1", "eth2"]
+    d = t.start({"r": {"listen": {"address": at("0.0.0.0", PORT), "broadcast": True,
+                                  "interface": both},
+                       "upstream": {"address": at(ALL, PORT), "broadcast": True,
+                                    "interface": both}}})
+    beside, across = net.a[1].peer(PORT), net.b[1].peer(PORT)
+    a, b = net.a[0].peer(), net.b[0].peer()
+    a.send(b"from A", ALL, PORT)
+    check_equal(beside.receive(b"from A").source[0], V4.of("a", 10), "from whom A hears A")
+    check_equal(across.receive(b"from A").source[0], V4.of("b"), "from whom B hears A")
+    b.send(b"from B", "10.2.0.255", PORT)
+    check_equal(across.receive(b"from B").source[0], V4.of("b", 10), "from whom B hears B")
+    check_equal(beside.receive(b"from B").source[0], V4.of("a"), "from whom A hears B")
+    check_equal(beside.waiting() + across.waiting(), [], "what else came")
+    # To the host alone it has been said to nobody else.
+    a.send(b"to the relay", V4.of("a"), PORT)
+    check_equal(beside.receive(b"to the relay").source[0], V4.of("a"), "from whom A hears it")
+    check_equal(across.receive(b"to the relay").source[0], V4.of("b"), "from whom B hears it")

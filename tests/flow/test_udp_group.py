@@ -319,3 +319,20 @@ def reflector(t, v):
     check_equal(across.receive(b"from B").source[0], v.of("b", 10), "from whom B hears B")
     check_equal(beside.receive(b"from B").source[0], v.of("a"), "from whom A hears B")
     check_equal(beside.waiting() + across.waiting(), [], "what else came")
+
+
+@both("what came by the interface that the routes name is not sent back there")
+def reflected(t, v):
+    net = networks(t, a=2, b=2)
+    net.relay.ip("route add multicast %s dev eth1 table local" % v.group)
+    d = t.start({"r": {"listen": at(v.group, PORT), "interface": ["eth1", "eth2"],
+                       "upstream": at(v.group, PORT)}})
+    wait_members(d, v.group, "eth1", "eth2")
+    beside, across = net.a[1].member(v.group, PORT), net.b[1].member(v.group, PORT)
+    a, b = net.a[0].peer(ipv6=v is V6), net.b[0].peer(ipv6=v is V6)
+    a.send(b"from A", v.group, PORT)
+    check_equal(beside.receive(b"from A").source[0], v.of("a", 10), "from whom A hears A")
+    b.send(b"from B", v.group, PORT)
+    check_equal(across.receive(b"from B").source[0], v.of("b", 10), "from whom B hears B")
+    check_equal(beside.receive(b"from B").source[0], v.of("a"), "from whom A hears B")
+    check_equal(beside.waiting() + across.waiting(), [], "what else came")

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -174,7 +175,7 @@ START_TEST(the_routes_lead_somewhere)
     ck_assert_int_eq(inet_pton(AF_INET, "239.1.2.3", &group.v4), 1);
     ck_assert_int_eq(inet_pton(AF_INET, "192.0.2.255", &broadcast.v4), 1);
     ck_assert_int_eq(inet_pton(AF_INET6, "ff0e::1", &group6.v6), 1);
-    ck_assert_uint_eq(interfaces_towards(is, &group), 0);
+    ck_assert_int_eq(interfaces_towards(is, &group), 0);
     ip("link add d0 up type bridge");
     ip("addr add 198.51.100.1/24 dev d0");
     ip("link add d1 up type bridge");
@@ -182,12 +183,31 @@ START_TEST(the_routes_lead_somewhere)
     ip("addr add 2001:db8::1/64 dev d1 nodad");
     ip("route add default dev d0");
     look_again(is);
-    ck_assert_uint_eq(interfaces_towards(is, &group), if_nametoindex("d0"));
-    ck_assert_uint_eq(interfaces_towards(is, &broadcast), if_nametoindex("d1"));
+    ck_assert_int_eq(interfaces_towards(is, &group), (int)if_nametoindex("d0"));
+    ck_assert_int_eq(interfaces_towards(is, &broadcast), (int)if_nametoindex("d1"));
     ip("route add 239.0.0.0/8 dev d1");
-    ck_assert_uint_eq(interfaces_towards(is, &group), if_nametoindex("d1"));
+    ck_assert_int_eq(interfaces_towards(is, &group), (int)if_nametoindex("d1"));
     ip("route add table local multicast ff0e::/16 dev d1");
-    ck_assert_uint_eq(interfaces_towards(is, &group6), if_nametoindex("d1"));
+    ck_assert_int_eq(interfaces_towards(is, &group6), (int)if_nametoindex("d1"));
+    interfaces_free(is);
+}
+END_TEST
+
+START_TEST(that_they_cannot_be_asked_is_not_that_they_lead_nowhere)
+{
+    const struct addr host = {.family = AF_INET, .port = 9, .v4.s_addr = htonl(0xc6336401)};
+    struct interfaces *is;
+    struct rlimit before, none;
+
+    ip("link add d0 up type bridge");
+    ip("addr add 198.51.100.2/24 dev d0");
+    is = look();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(interfaces_towards(is, &host), -EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(interfaces_towards(is, &host), (int)if_nametoindex("d0"));
     interfaces_free(is);
 }
 END_TEST
@@ -278,6 +298,7 @@ int main(void)
     tcase_add_test(tcase, all_of_the_loopback_network_is_here);
     tcase_add_test(tcase, the_stamp_tells_other_addresses);
     tcase_add_test(tcase, the_routes_lead_somewhere);
+    tcase_add_test(tcase, that_they_cannot_be_asked_is_not_that_they_lead_nowhere);
     tcase_add_test(tcase, there_is_word_of_changes);
     tcase_add_test(tcase, lost_messages_are_news);
     return suite_run(suite);

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <net/if.h>
+#include <sys/resource.h>
 
 #include "descriptors.h"
 #include "flow/listener.h"
@@ -377,6 +378,29 @@ START_TEST(without_an_interface_it_is_where_the_routes_lead)
 }
 END_TEST
 
+START_TEST(without_a_descriptor_it_stays_where_it_is)
+{
+    struct rlimit before, none;
+    struct listener *l;
+
+    ip("route add 239.0.0.0/8 dev eth2");
+    l = to_a_host("239.1.2.3:5000", "");
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    udp_group_update(w.worker.udp->net);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(place(l, 0)->told, -EMFILE);
+    ck_assert_uint_ne(w.worker.udp->net->retry.place, 0);
+    ck_assert(is_member("eth2", "239.1.2.3"));
+    ck_assert(takes(l, "10.2.0.9", "239.1.2.3", "eth2"));
+    udp_group_update(w.worker.udp->net);
+    ck_assert(place(l, 0)->joined);
+    ck_assert_int_eq(place(l, 0)->told, PLACE_JOINED);
+    ck_assert(is_member("eth2", "239.1.2.3"));
+}
+END_TEST
+
 /* As of a socket that was passed to us, which stays when the config has other interfaces for it. */
 START_TEST(a_socket_that_stays_is_joined_as_the_config_has_it)
 {
@@ -464,6 +488,7 @@ int main(void)
     tcase_add_test(tcase, one_that_is_not_there_is_no_error);
     tcase_add_test(tcase, too_many_groups_are_joined_when_there_is_room);
     tcase_add_test(tcase, without_an_interface_it_is_where_the_routes_lead);
+    tcase_add_test(tcase, without_a_descriptor_it_stays_where_it_is);
     tcase_add_test(tcase, a_socket_that_stays_is_joined_as_the_config_has_it);
     tcase_add_loop_test(tcase, what_is_joined_already_is_well, 0, 2);
     tcase_add_test(tcase, without_memory_nothing_is_left_behind);
