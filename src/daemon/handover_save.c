@@ -437,8 +437,10 @@ int handover_save(struct ruleset *set, struct handover *h)
     int error;
 
     *h = (struct handover){0};
-    if (w->udp)
+    if (w->udp) {
         udp_flush(w->udp);
+        udp_end_failed(set->worker); /* they would end soon, and have nothing to go on with */
+    }
     error = save_all(&sv);
     free_saving(&sv);
     if (error)

@@ -15,6 +15,9 @@
 /* Refused clients of one rule are summed up for this long. */
 #define REFUSALS_MS 1000
 
+/* Of datagrams' sessions that nobody has answered so many have a line of their own in that time. */
+#define LINES_MOST 20
+
 const char *end_word(enum end end)
 {
     static const char *const words[] = {
@@ -30,6 +33,8 @@ static const char *error_text(const struct session *s, enum end end)
 {
     if (s->why)
         return s->why;
+    if (s->udp && s->udp->dropped[CLIENT] > 0 && s->error)
+        return strerror(s->error);
     switch (end) {
     case END_CLIENT_RESET:
     case END_UPSTREAM_RESET:
@@ -106,19 +111,6 @@ static void count_datagrams(struct account *a, const struct udp_session *u)
                               memory_order_relaxed);
 }
 
-void account_session(const struct session *s, enum end end)
-{
-    struct account *a = &s->rule->account;
-
-    atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
-    if (s->udp)
-        count_datagrams(a, s->udp);
-    if (log_wants(s->worker->log, level_of(end)))
-        log_session(s, end);
-}
-
 static void log_refused(struct rule *rule, const struct addr *client, enum end end, unsigned count,
                         const char *why)
 {
@@ -182,4 +174,59 @@ void account_flush(struct rule *rule)
 {
     loop_timer_stop(rule->worker->loop, &rule->refusals.timer);
     log_silent(rule);
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+/* Whoever forges addresses makes as many sessions as he likes, and would make as many lines: of a
+ * session of datagrams that nobody has answered. */
+static bool is_one_of_many(const struct session *s, enum end end)
+{
+    if (!s->udp || s->udp->answered)
+        return false;
+    switch (end) {
+    case END_CONNECT_REFUSED:
+    case END_CONNECT_FAILED:
+    case END_UPSTREAM_REFUSED:
+    case END_RESOLVE_FAILED:
+    case END_EVICTED:
+    case END_DENIED:
+    case END_NO_DESCRIPTORS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A few in each second have a line of their own, the others are counted. */
+static bool is_silent(struct refusals *r, enum end end, struct rule *rule)
+{
+    int64_t now = loop_now(rule->worker->loop);
+
+    if (now - r->lines_since >= REFUSALS_MS) {
+        r->lines_since = now;
+        r->lines = 0;
+    }
+    if (r->lines < LINES_MOST) {
+        r->lines++;
+        return false;
+    }
+    r->silent[end]++;
+    if (!r->timer.place)
+        loop_timer(rule->worker->loop, &r->timer, REFUSALS_MS, on_timer);
+    return true;
+}
+
+void account_session(const struct session *s, enum end end)
+{
+    struct account *a = &s->rule->account;
+
+    atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
+    if (s->udp)
+        count_datagrams(a, s->udp);
+    if (log_wants(s->worker->log, level_of(end)) &&
+        !(is_one_of_many(s, end) && is_silent(&s->rule->refusals, end, s->rule)))
+        log_session(s, end);
 }

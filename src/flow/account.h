@@ -39,6 +39,8 @@ struct account {
 struct refusals {
     struct timer timer;
     unsigned silent[ENDS]; /* refused since the last line, by reason */
+    int64_t lines_since;   /* of sessions that make many lines ... */
+    unsigned lines;        /* ... how many there have been since then */
 };
 
 /* Close the record of an ended session: counters, and its line in the log. */

@@ -28,7 +28,6 @@ struct dial {
     size_t next;   /* the address to try after the current one */
     enum end last; /* what the last attempt came to */
     int error;     /* the errno of that */
-    bool over;     /* all has failed, for the reason in `last` */
     bool entering; /* dial_enter() has not returned: verdicts go through it */
     struct verdict verdict;
 };
@@ -57,27 +56,19 @@ static enum end end_of(int error)
     }
 }
 
-/*
- * A client of datagrams does not hear of it and goes on sending: each datagram would be an attempt
- * of its own, and a line in the log. Its session takes them for a while, and then ends.
- */
-static struct verdict linger(struct session *s, enum end end)
-{
-    struct dial *d = s->dial;
-
-    if (!d || session_timer(s, UDP_FAILED_MS))
-        return VERDICT_END(end);
-    d->over = true;
-    d->last = end;
-    return VERDICT_WAIT;
-}
-
 static struct verdict failed(struct session *s, enum end end, int error)
 {
     s->reset[CLIENT] = true;
     s->reset[UPSTREAM] = true;
     s->error = error;
-    return s->udp ? linger(s, end) : VERDICT_END(end);
+    if (!s->udp)
+        return VERDICT_END(end);
+    return error == EAGAIN ? udp_session_no_port(s) : udp_session_fail(s, end);
+}
+
+static bool is_over(const struct session *s)
+{
+    return s->udp && s->udp->failed;
 }
 
 static void drop_attempt(struct session *s)
@@ -119,7 +110,7 @@ static struct verdict try_address(struct session *s, const struct addr *a)
     int fd = s->udp ? dgram_connect(a) : sock_connect(a, &done);
 
     s->upstream = *a;
-    if (fd == -EAGAIN && wait_for(s, AGAIN_MS) == 0) {
+    if (fd == -EAGAIN && !s->udp && wait_for(s, AGAIN_MS) == 0) {
         d->next--; /* the same one again */
         note_failure(s, ETIMEDOUT);
         return VERDICT_WAIT;
@@ -161,16 +152,19 @@ static struct verdict try_next(struct session *s)
     return failed(s, d->last, d->error);
 }
 
+/* The first that is tried. Of datagrams each connect(2) succeeds, and a refusal comes later: then
+ * the next session begins with another one. */
 static int set_addresses(struct session *s, const struct addr *addrs, size_t count)
 {
+    size_t first = s->udp ? s->udp->turn % count : 0;
     struct dial *d = s->dial;
 
     d->addrs = malloc(count * sizeof(*addrs));
     if (!d->addrs)
         return -ENOMEM;
-    memcpy(d->addrs, addrs, count * sizeof(*addrs));
     d->count = count;
     for (size_t i = 0; i < count; i++) {
+        d->addrs[i] = addrs[(i + first) % count];
         if (d->addrs[i].family != AF_UNIX)
             d->addrs[i].port = s->conf->upstream_port;
     }
@@ -211,7 +205,7 @@ static struct verdict resolve(struct session *s)
     d->last = END_RESOLVE_FAILED;
     resolve_start(s->worker->resolver, &d->request, s->conf->rule->upstream_name, on_resolved);
     d->entering = false;
-    if (d->verdict.what != WAIT || d->count > 0 || d->over)
+    if (d->verdict.what != WAIT || d->count > 0 || is_over(s))
         return d->verdict;
     if (wait_for(s, left(s, d->deadline)))
         return failed(s, END_ERROR, ENOMEM);
@@ -290,8 +284,8 @@ struct verdict dial_timer(struct session *s)
 {
     struct dial *d = s->dial;
 
-    if (d->over)
-        return VERDICT_END(d->last);
+    if (is_over(s))
+        return VERDICT_END((enum end)s->half_end);
     if (d->count == 0) {
         s->why = "no answer within connect_timeout";
         return failed(s, END_RESOLVE_FAILED, 0);

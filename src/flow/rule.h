@@ -28,6 +28,7 @@ struct rule {
     struct account account;
     struct refusals refusals;
     struct list listeners; /* owned */
+    unsigned turn;         /* which of its upstream's addresses the next UDP session tries first */
     struct list lines[2];  /* of its UDP sessions, by enum udp_line: silent longest first */
 };
 

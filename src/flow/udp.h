@@ -30,6 +30,10 @@ struct udp_net;
  * datagram would make another one. The upstream may be there again with the next. */
 #define UDP_FAILED_MS 1000
 
+/* What the log says then. */
+#define UDP_NO_PORT                                                                                \
+    "no local port is left: lower max_connections, or widen net.ipv4.ip_local_port_range"
+
 /* Where a session stands in line to be evicted: those whose upstream has answered come last. */
 enum udp_line { LINE_UNANSWERED, LINE_ANSWERED, UDP_LINES };
 
@@ -48,6 +52,7 @@ struct udp_listener {
     struct list lines[UDP_LINES];      /* its sessions, silent longest first */
     struct udp_membership *membership; /* of a group (udp_group.h); or NULL */
     bool whole;                        /* runs of replies can be sent as one packet (dgram.h) */
+    in_port_t port;
     bool is_picky; /* not all that arrives is for it: udp_net_takes() tells (udp_net.h) */
 };
 
@@ -63,10 +68,12 @@ struct udp_session {
     uint8_t waiting;                  /* replies in the worker's batch */
     uint32_t kept_bytes;              /* while dialling ... */
     struct list kept;                 /* ... struct udp_kept */
+    unsigned turn;                    /* its rule's, when it began: which address it tried first */
     uint64_t datagrams[2];            /* that went, by the side they came from */
     uint64_t dropped[2];              /* that did not */
     uint32_t interface;               /* on which the client was heard, an index */
     bool answered;                    /* the upstream has sent something */
+    bool failed;     /* its upstream can't be had: it takes datagrams for a while, and ends */
     bool refused;    /* ICMP said that nobody is there, and nothing has come since */
     uint8_t asked;   /* datagrams of the client's since replies were read: each may have one */
     uint8_t unasked; /* replies since the client's last datagram */
@@ -87,7 +94,9 @@ struct udp {
     unsigned out_count;
     struct deferred flush; /* ... sent when the turn is over */
     bool flushing;
-    bool sends_runs; /* the kernel can (dgram_sends_runs()) */
+    bool sends_runs;           /* the kernel can (dgram_sends_runs()) */
+    int64_t ports_again;       /* until then no local port is asked for: there was none */
+    uint16_t listening[65536]; /* by port: our listeners; touched only where there are some */
     struct list touched;
     uint64_t key[2];     /* secret, of hashes */
     struct udp_net *net; /* udp_net.h; NULL until a rule needs it */
@@ -147,6 +156,15 @@ void udp_session_touch(struct session *s);
 
 /* The session that is to make room on this listener and its rule; NULL: there is none. */
 struct session *udp_session_to_evict(struct listener *l);
+
+/* Its upstream can't be had, for that reason: the verdict of its stage. */
+struct verdict udp_session_fail(struct session *s, enum end end);
+
+/* No local port is left for it. To ask is expensive then: for a moment nobody does. */
+struct verdict udp_session_no_port(struct session *s);
+
+/* End those that have failed and only take datagrams. */
+void udp_end_failed(struct worker *w);
 
 /* How many replies it may still have (udp_replies for each of the client's datagrams), but for
  * those that are waiting to be sent. At 0 it ends. */

@@ -18,7 +18,7 @@
 
 /* --- its socket ------------------------------------------------------------------------------ */
 
-static int attach(struct listener *l)
+static int attach(struct listener *l, in_port_t port)
 {
     struct udp *all = udp_of(l->worker);
     struct udp_listener *u = all ? calloc(1, sizeof(*u)) : NULL;
@@ -31,12 +31,15 @@ static int attach(struct listener *l)
         list_init(&u->lines[line]);
     all->sends_runs = dgram_sends_runs(l->fd);
     u->whole = all->sends_runs;
+    u->port = port;
+    all->listening[port]++;
     l->udp = u;
     return 0;
 }
 
 static void detach(struct listener *l)
 {
+    l->worker->udp->listening[l->udp->port]--;
     udp_table_free(&l->udp->sessions);
     free(l->udp);
     l->udp = NULL;
@@ -52,7 +55,7 @@ static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
         how |= DGRAM_SHARED | DGRAM_PATHS | DGRAM_TTL;
     else
         how |= DGRAM_RUNS;
-    if (addr_is_wildcard(bound) || conf->interfaces.count > 0)
+    if (addr_is_wildcard(bound) || bound->family == AF_INET6 || conf->interfaces.count > 0)
         how |= DGRAM_PATHS;
     if (conf->kind == ADDR_ANY)
         how |= DGRAM_DUAL;
@@ -73,7 +76,7 @@ static struct addr to_bind(const struct addr *a)
 
 static int set_up(struct listener *l, const struct addr *bound, const char **why)
 {
-    int error = attach(l);
+    int error = attach(l, bound->port);
 
     if (error)
         return error;
@@ -149,7 +152,7 @@ static enum admit take_place(struct listener *l)
 
     if (admit == ADMIT_YES || l->rule->conf->options.on_limit != ON_LIMIT_EVICT)
         return admit;
-    for (int i = 0; i < 2 && admit != ADMIT_YES; i++) { /* the rule's limit, the address's */
+    while (admit != ADMIT_YES) { /* more than once where a limit was lowered */
         struct session *oldest = udp_session_to_evict(l);
 
         if (!oldest)
@@ -160,8 +163,25 @@ static enum admit take_place(struct listener *l)
     return admit;
 }
 
+/* A client that is a listener of ours: only a forged datagram can be from there, and what it is
+ * answered would be a question again, for ever. (IPv4 from ourselves does not come in from outside,
+ * but IPv6 does.) */
+static bool is_listener(const struct listener *l, const struct dgram_path *path)
+{
+    return l->worker->udp->listening[path->peer.port] > 0 &&
+           udp_net_is_ours(l->worker, &path->peer);
+}
+
 static struct session *begin(struct listener *l, const struct dgram_path *path)
 {
+    if (is_listener(l, path)) {
+        account_refused(l->rule, &path->peer, END_DENIED, "it is a listener of this process");
+        return NULL;
+    }
+    if (l->worker->udp->ports_again > loop_now(l->worker->loop)) {
+        account_refused(l->rule, &path->peer, END_NO_DESCRIPTORS, UDP_NO_PORT);
+        return NULL;
+    }
     switch (take_place(l)) {
     case ADMIT_YES:
         return session_begin_datagrams(l, path);
@@ -199,7 +219,7 @@ static void take(struct listener *l, unsigned slot)
     s = e ? container_of(e, struct udp_session, entry)->session : begin(l, path);
     if (!s)
         return;
-    s->udp->interface = path->interface;
+    s->udp->interface = d->is_to_many ? path->interface : 0; /* else the routes know the way back */
     udp_session_take(s, slot);
 }
 

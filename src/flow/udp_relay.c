@@ -18,9 +18,13 @@
 
 static struct verdict failed(struct session *s, int error)
 {
+    bool is_own_port = s->conf->rule->targets[0].source_port != 0;
+
     s->error = -error;
-    return VERDICT_END(error == -EMFILE || error == -ENFILE ? END_NO_DESCRIPTORS
-                                                            : END_CONNECT_FAILED);
+    if (error == -EADDRINUSE && !is_own_port)
+        return udp_session_no_port(s);
+    return udp_session_fail(s, error == -EMFILE || error == -ENFILE ? END_NO_DESCRIPTORS
+                                                                    : END_CONNECT_FAILED);
 }
 
 /* --- the stage ------------------------------------------------------------------------------- */
@@ -67,6 +71,10 @@ struct verdict udp_relay_enter(struct session *s)
             return failed(s, fd);
         s->fd[UPSTREAM] = fd;
     }
+    if (addr_equal(&s->client, &s->upstream)) { /* what it answers would be asked again */
+        s->why = "the client is its upstream";
+        return udp_session_fail(s, END_DENIED);
+    }
     v = begin(s);
     if (v.what == WAIT)
         udp_session_send(s); /* what was kept meanwhile */
@@ -93,6 +101,8 @@ void udp_relay_leave(struct session *s)
 
 struct verdict udp_relay_timer(struct session *s)
 {
+    if (s->udp->failed)
+        return VERDICT_END((enum end)s->half_end);
     if (udp_session_is_done(s))
         return VERDICT_END(END_DONE);
     if (s->udp->refused)
@@ -145,10 +155,8 @@ static void take_replies(struct session *s, unsigned count)
      */
     bool is_known = !addr_is_wildcard(&s->client);
 
-    /* The routes know the way back, but for who was heard by a group. */
-    *path = (struct dgram_path){.peer = s->client,
-                                .local = u->entry.local,
-                                .interface = s->listener->udp->is_picky ? u->interface : 0};
+    *path =
+        (struct dgram_path){.peer = s->client, .local = u->entry.local, .interface = u->interface};
     for (unsigned i = first; i < first + count; i++) {
         struct dgram *d = dgram_at(all->out, i);
         bool is_answer = is_known && (!has_targets(s) || udp_net_answers(s, d));

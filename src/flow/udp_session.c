@@ -24,6 +24,7 @@ int udp_session_attach(struct session *s, const struct addr *local)
     if (!u)
         return -ENOMEM;
     u->session = s;
+    u->turn = s->rule->turn;
     u->entry.client = s->client;
     u->entry.local = *local;
     u->entry.local.port = 0;
@@ -126,6 +127,10 @@ void udp_session_take(struct session *s, unsigned slot)
         u->unasked = 0;
         udp_session_touch(s);
     }
+    if (u->failed) {
+        u->dropped[CLIENT] += dgram_count(dgram_at(all->in, slot));
+        return;
+    }
     if (s->stage == STAGE_DIAL) {
         udp_session_keep(s, dgram_at(all->in, slot));
         return;
@@ -155,6 +160,8 @@ static void send_on(struct session *s, struct dgram *const *list, unsigned count
         u->dropped[CLIENT] += dgram_count(list[i]) - list[i]->sent;
         s->flow[CLIENT].bytes += udp_bytes_sent(list[i]);
         asked += list[i]->sent;
+        if (list[i]->sent == 0)
+            s->error = list[i]->error;
     }
     u->asked = (uint8_t)(asked < DGRAM_BATCH ? asked : DGRAM_BATCH);
     if (refused)
@@ -212,5 +219,38 @@ void udp_session_refused(struct session *s, int error)
     if (s->udp->refused || udp_session_is_done(s))
         return;
     s->udp->refused = true;
+    if (!s->udp->answered && s->rule->turn == s->udp->turn)
+        s->rule->turn++; /* the next one may have more luck with another address */
     session_timer(s, UDP_FAILED_MS);
+}
+
+/* --- upstreams that can't be had ------------------------------------------------------------- */
+
+/* The client does not hear of it and goes on sending: each datagram would be an attempt of its own,
+ * and a line in the log. */
+struct verdict udp_session_fail(struct session *s, enum end end)
+{
+    s->udp->failed = true;
+    s->half_end = (uint8_t)end;
+    return session_timer(s, UDP_FAILED_MS) ? VERDICT_END(end) : VERDICT_WAIT;
+}
+
+/* The kernel looks through all ports in vain, which takes milliseconds. */
+#define PORTS_MS 100
+
+struct verdict udp_session_no_port(struct session *s)
+{
+    s->why = UDP_NO_PORT;
+    s->worker->udp->ports_again = loop_now(s->worker->loop) + PORTS_MS;
+    return VERDICT_END(END_NO_DESCRIPTORS);
+}
+
+void udp_end_failed(struct worker *w)
+{
+    list_for_each (link, next, &w->sessions) {
+        struct session *s = container_of(link, struct session, link);
+
+        if (s->udp && s->udp->failed)
+            session_end_now(s, (enum end)s->half_end);
+    }
 }

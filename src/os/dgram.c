@@ -73,9 +73,16 @@ struct dgram *dgram_at(struct dgram_batch *b, unsigned slot)
  * they differ when it was sent to many. */
 static void take_info4(const struct in_pktinfo *info, struct dgram *d, struct dgram_path *p)
 {
+    struct in_addr ours = info->ipi_spec_dst;
+
+    /* What came before somebody asked for this does not have it: in a socket that is passed to us
+     * lies what has made somebody start us. */
+    if (ours.s_addr == htonl(INADDR_ANY) && info->ipi_ifindex == 0)
+        ours = info->ipi_addr;
     d->dest = (struct addr){.family = AF_INET, .v4 = info->ipi_addr};
-    d->is_to_many = info->ipi_addr.s_addr != info->ipi_spec_dst.s_addr;
-    p->local = (struct addr){.family = AF_INET, .v4 = info->ipi_spec_dst};
+    d->is_to_many = info->ipi_addr.s_addr != ours.s_addr || addr_is_group(&d->dest) ||
+                    addr_is_broadcast(&d->dest);
+    p->local = (struct addr){.family = AF_INET, .v4 = ours};
     p->interface = (uint32_t)info->ipi_ifindex;
 }
 

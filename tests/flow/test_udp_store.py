@@ -2,6 +2,7 @@
 """UDP and the service manager's store: restarts, crashes, and configs that change in between."""
 
 import signal
+import socket
 
 from daemon import config_text
 from harness import check, check_equal, wait_for
@@ -169,3 +170,28 @@ def stopped(t):
     check(nothing(up.socket), "the upstream got more")
     without_sessions(d)
     manager.read()
+
+
+def activated(t, host, family):
+    """What makes somebody start us lies in the socket before we can ask whence it came."""
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    t.sockets.append(s)
+    s.bind((host, t.port()))
+    port = s.getsockname()[1]
+    up = Upstream(t)
+    pair = Pair(t, port, up)
+    pair.client.send(b"wake up")
+    d = passed(t, {"r": {"listen": "systemd:dns", "upstream": up.address}}, [s], ["dns"])
+    data, pair.sender = up.receive()
+    check_equal(data, b"wake up", "what was waiting")
+    up.send(b"awake", pair.sender)
+    check_equal(receive(pair.client)[0], b"awake", "the answer")
+    pair.talk()
+    without_sessions(d)
+
+
+for host_, family_ in (("127.0.0.1", socket.AF_INET), ("0.0.0.0", socket.AF_INET),
+                       ("::", socket.AF_INET6)):
+    udp_test("udp: the datagram that has started us is forwarded: %s" % host_,
+             needs=NEEDS + (("ipv6",) if family_ == socket.AF_INET6 else ()))(
+        lambda t, h=host_, f=family_: activated(t, h, f))

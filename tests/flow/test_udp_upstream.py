@@ -152,6 +152,35 @@ def name(t):
     witness.talk()
 
 
+def heard(pair):
+    """The client says something; has it come to the upstream?"""
+    pair.client.send(b"is anybody there?")
+    pair.upstream.socket.settimeout(0.1)
+    try:
+        pair.upstream.socket.recvfrom(100)
+    except socket.timeout:
+        return False
+    finally:
+        pair.upstream.socket.settimeout(20)
+    return True
+
+
+@udp_test("udp: a name with two addresses, of which the first one refuses", needs=("ipv6",))
+def two_addresses(t):
+    names = Names(t)
+    names.serve("--host-record=two.test,127.0.0.1,::1", "--local-ttl=3600")
+    up = Upstream(t)
+    d, port, witness = two_rules(t, "two.test:%d" % up.where[1])
+    pair = Pair(t, port, up)
+    wait_for(lambda: heard(pair), "the other address to be tried")
+    line = d.sessions(client=pair.name)[0]
+    check_equal((line["end"], line["upstream"]), ("upstream-refused", "[::1]:%d" % up.where[1]),
+                "the session before")
+    # The next ones begin with the one that has been found.
+    open_pair(t, port, up)
+    witness.talk()
+
+
 @udp_test("udp: a name that does not resolve, until it does")
 def no_such_name(t):
     names = Names(t)
