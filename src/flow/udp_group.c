@@ -197,6 +197,11 @@ int udp_net_join(struct listener *l, const struct addr *bound, const char **why)
     struct udp_net *net;
     struct udp_membership *m;
 
+    /* What comes there would be taken for unicast, and go round with nothing to hinder it. */
+    if (!l->conf->broadcast && !addr_is_wildcard(bound) && interfaces_is_broadcast(bound)) {
+        *why = "it is a broadcast address, which needs broadcast = true";
+        return -EADDRNOTAVAIL;
+    }
     /* What its sessions will need is had now, or told now that it can't be had. */
     if (!picky && l->conf->rule->target_count == 0)
         return 0;

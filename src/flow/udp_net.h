@@ -24,7 +24,8 @@ bool udp_net_is_ours(struct worker *w, const struct addr *a);
 /*
  * The listener is bound, and picky (udp.h): join its group on its interfaces, if its address is
  * one, and remember it for when they change. An interface that is not there is joined when it
- * comes, and logged. Returns 0 or a negative errno with *why set (static text, or NULL).
+ * comes, and logged. One that is to be a host's and turns out to be a broadcast address is refused
+ * (-EADDRNOTAVAIL). Returns 0 or a negative errno with *why set (static text, or NULL).
  */
 int udp_net_join(struct listener *l, const struct addr *bound, const char **why);
 

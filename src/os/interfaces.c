@@ -263,6 +263,26 @@ int interfaces_towards(const struct interfaces *is, const struct addr *to)
     return local ? (int)interfaces_index(is, local->name) : 0;
 }
 
+/* Who does not say that he means to (SO_BROADCAST) may not connect to one (ip(7)). */
+bool interfaces_is_broadcast(const struct addr *a)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(a, &ss);
+    struct addr from;
+    bool is_broadcast;
+    int fd;
+
+    if (a->family != AF_INET)
+        return false;
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    is_broadcast = connect(fd, (const struct sockaddr *)&ss, len) < 0 && errno == EACCES &&
+                   look_for_way(fd, a, &from) == 0;
+    close(fd);
+    return is_broadcast;
+}
+
 /* --- word of changes ---------------------------------------------------------------------------
  */
 

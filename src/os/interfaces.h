@@ -35,6 +35,10 @@ uint64_t interfaces_stamp(const struct interfaces *is, unsigned index, sa_family
  * a negative errno is that it could not be asked (no descriptor, no port, no memory). */
 int interfaces_towards(const struct interfaces *is, const struct addr *to);
 
+/* Is it the broadcast address of a network that this machine is in? Asks the kernel; false when
+ * that can't be told. */
+bool interfaces_is_broadcast(const struct addr *a);
+
 /* A descriptor that is readable when something about links or addresses has changed, or a negative
  * errno. */
 int interfaces_watch(void);

@@ -5,7 +5,7 @@ import socket
 
 from harness import check, check_equal
 from net import V4, at, networks
-from udp import over, udp_test
+from udp import listeners, over, udp_test
 
 PORT = 5000
 ALL = "255.255.255.255"
@@ -203,3 +203,19 @@ def reflected(t):
     a.send(b"to the relay", V4.of("a"), PORT)
     check_equal(beside.receive(b"to the relay").source[0], V4.of("a"), "from whom A hears it")
     check_equal(across.receive(b"to the relay").source[0], V4.of("b"), "from whom B hears it")
+
+
+@udp_test("UDP broadcasts: the address of a network needs broadcast = true")
+def undeclared(t):
+    net = networks(t, a=1, b=1)
+    upstream = at(V4.of("b", 10), 7000)
+    rules = {"r": rule(upstream, PORT + 1)}
+    d = t.start(rules)
+    d.reload(dict(rules, all={"listen": at("10.1.0.255", PORT), "upstream": upstream}))
+    check("needs broadcast = true" in d.log(), "it is not said what is missing")
+    check(not any("10.1.0.255" in a for a in listeners(d)), "it is listened on")
+    declared = {"address": at("10.1.0.255", PORT), "broadcast": True}
+    d.reload(dict(rules, all={"listen": declared, "upstream": upstream}))
+    receiver = net.b[0].peer(7000)
+    net.a[0].peer().send(b"to all", "10.1.0.255", PORT)
+    receiver.receive(b"to all")

@@ -212,6 +212,33 @@ START_TEST(that_they_cannot_be_asked_is_not_that_they_lead_nowhere)
 }
 END_TEST
 
+static bool is_broadcast(const char *text)
+{
+    struct addr a = {.family = AF_INET, .port = 5000};
+
+    ck_assert_int_eq(inet_pton(AF_INET, text, &a.v4), 1);
+    return interfaces_is_broadcast(&a);
+}
+
+START_TEST(the_kernel_knows_broadcast_addresses)
+{
+    const struct addr group6 = {.family = AF_INET6, .port = 5000, .v6.s6_addr = {0xff, 2}};
+
+    ck_assert(!is_broadcast("192.0.2.255"));
+    ip("link add d0 up type bridge");
+    ip("addr add 192.0.2.1/24 brd + dev d0");
+    ip("addr add 198.51.100.1/25 brd + dev d0");
+    ck_assert(is_broadcast("192.0.2.255"));
+    ck_assert(is_broadcast("198.51.100.127"));
+    ck_assert(!is_broadcast("192.0.2.1"));
+    ck_assert(!is_broadcast("192.0.2.254"));
+    ck_assert(!is_broadcast("198.51.100.255"));
+    ip("route add prohibit 203.0.113.0/24");
+    ck_assert(!is_broadcast("203.0.113.255"));
+    ck_assert(!interfaces_is_broadcast(&group6));
+}
+END_TEST
+
 static bool is_readable(int fd, int timeout)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -298,6 +325,7 @@ int main(void)
     tcase_add_test(tcase, all_of_the_loopback_network_is_here);
     tcase_add_test(tcase, the_stamp_tells_other_addresses);
     tcase_add_test(tcase, the_routes_lead_somewhere);
+    tcase_add_test(tcase, the_kernel_knows_broadcast_addresses);
     tcase_add_test(tcase, that_they_cannot_be_asked_is_not_that_they_lead_nowhere);
     tcase_add_test(tcase, there_is_word_of_changes);
     tcase_add_test(tcase, lost_messages_are_news);
