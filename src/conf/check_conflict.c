@@ -9,16 +9,10 @@
 #include "conf/checking.h"
 #include "conf/listen_text.h"
 
-/*
- * bind(2): a wildcard takes its port on every address of the family; "*" does so for both. A group
- * that is another one on each interface is bound as a wildcard, too.
- */
-static bool takes_all(const struct conf_listen *l, sa_family_t family)
+bool conf_listen_takes_all(const struct conf_listen *l)
 {
-    if (l->kind == ADDR_ANY)
-        return true;
-    return l->address.family == family &&
-           (addr_is_wildcard(&l->address) || listen_is_link_local_group(&l->address));
+    return l->kind == ADDR_ANY || addr_is_wildcard(&l->address) ||
+           listen_is_link_local_group(&l->address);
 }
 
 static bool is_inet(const struct conf_listen *l)
@@ -34,7 +28,8 @@ static bool has_family(const struct conf_listen *l, sa_family_t family)
 static bool overlap_in(const struct conf_listen *a, const struct conf_listen *b, sa_family_t family)
 {
     return has_family(a, family) && has_family(b, family) &&
-           (takes_all(a, family) || takes_all(b, family) || addr_equal(&a->address, &b->address));
+           (conf_listen_takes_all(a) || conf_listen_takes_all(b) ||
+            addr_equal(&a->address, &b->address));
 }
 
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b)
@@ -72,6 +67,18 @@ static const char *key_of(const struct conf_listen *l, sa_family_t family, enum 
     return key;
 }
 
+const struct conf_listen *checking_bound_to(const struct checking *c, const char *address)
+{
+    const struct conf_listen *l = table_find(c->listens, address);
+    char key[KEY_MAX];
+
+    for (unsigned i = 0; i < 2 && l == NULL; i++) {
+        snprintf(key, sizeof(key), "%s %s", i == 0 ? "alone" : "shared", address);
+        l = table_find(c->ports, key);
+    }
+    return l;
+}
+
 /* The listen that already has what `l` wants of a family, or NULL. */
 static const struct conf_listen *taken_by(const struct checking *c, const struct conf_listen *l,
                                           sa_family_t family, bool shared)
@@ -81,7 +88,7 @@ static const struct conf_listen *taken_by(const struct checking *c, const struct
 
     if (!has_family(l, family))
         return NULL;
-    if (takes_all(l, family))
+    if (conf_listen_takes_all(l))
         return table_find(c->ports, key_of(l, family, ON_ANY, shared, key));
     other = table_find(c->ports, key_of(l, family, ON_ALL, shared, key));
     if (other == NULL)
@@ -124,7 +131,7 @@ static void take_family(struct checking *c, struct conf_listen *l, sa_family_t f
     if (!has_family(l, family))
         return;
     take(c, l, family, ON_ANY);
-    if (takes_all(l, family))
+    if (conf_listen_takes_all(l))
         take(c, l, family, ON_ALL);
 }
 

@@ -105,12 +105,16 @@ static bool check_range(struct checking *c, const struct conf_rule *rule,
     return false;
 }
 
-/* The name by which the address is known: one text for one address. Several can share the address
- * of a group or of broadcasts, and are told apart by the way. */
+/*
+ * The name by which the address is known: one text for one address. Several can share the address
+ * of a group or of broadcasts, and are told apart by the way. So is what makes another socket of
+ * it: one that tells the interface, or that others may be bound beside.
+ */
 static bool set_text(struct checking *c, struct conf_listen *listen, const struct addr_spec *spec)
 {
     const char *interface = listen->interface, *source = listen->source;
-    bool shared = listen_is_shared(listen);
+    /* the broadcast address takes nothing else */
+    bool both = listen->broadcast && !addr_is_broadcast(&listen->address);
     char text[LISTEN_TEXT_MAX];
 
     switch (spec->kind) {
@@ -126,10 +130,11 @@ static bool set_text(struct checking *c, struct conf_listen *listen, const struc
             listen->address.un.path = listen->text + strlen("unix:");
         break;
     default:
-        listen->text = arena_printf(
-            c->arena, "%s%s%s%s%s", listen_address(listen, text, sizeof(text)),
-            shared && interface != NULL ? "%" : "", shared && interface != NULL ? interface : "",
-            source != NULL ? "<" : "", source != NULL ? source : "");
+        listen->text =
+            arena_printf(c->arena, "%s%s%s%s%s%s", listen_address(listen, text, sizeof(text)),
+                         both ? "+broadcast" : "", interface != NULL ? "%" : "",
+                         interface != NULL ? interface : "", source != NULL ? "<" : "",
+                         source != NULL ? source : "");
         break;
     }
     return listen->text != NULL;

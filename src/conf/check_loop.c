@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "conf/checking.h"
 
@@ -18,15 +19,36 @@ static bool is_here(const struct addr *a)
     return a->family == AF_INET6 && (addr_is_wildcard(a) || IN6_IS_ADDR_LOOPBACK(&a->v6));
 }
 
-/* The listener on that host, in print, and the port of `a`; or NULL. */
+/* What this machine sends to itself comes by the loopback interface. */
+static bool hears_this_machine(const struct conf_listen *l)
+{
+    bool heard = l->interfaces.count == 0;
+
+    for (size_t i = 0; i < l->interfaces.count && !heard; i++)
+        heard = strcmp(l->interfaces.list[i], "lo") == 0;
+    return heard;
+}
+
+/* The listener bound to that address, in print, that would hear it; or NULL. */
+static const struct conf_listen *bound_to(const struct checking *c, enum conf_protocol protocol,
+                                          const char *address)
+{
+    const struct conf_listen *l;
+    char key[KEY_MAX];
+
+    snprintf(key, sizeof(key), "%s%s", protocol == PROTOCOL_DATAGRAM ? "udp:" : "", address);
+    l = checking_bound_to(c, key);
+    return l != NULL && hears_this_machine(l) ? l : NULL;
+}
+
+/* The one on that host, and the port of `a`. */
 static const struct conf_listen *find(const struct checking *c, enum conf_protocol protocol,
                                       const char *host, const struct addr *a)
 {
-    char key[KEY_MAX];
+    char text[ADDR_TEXT_MAX];
 
-    snprintf(key, sizeof(key), "%s%s:%u", protocol == PROTOCOL_DATAGRAM ? "udp:" : "", host,
-             (unsigned)a->port);
-    return table_find(c->listens, key);
+    snprintf(text, sizeof(text), "%s:%u", host, (unsigned)a->port);
+    return bound_to(c, protocol, text);
 }
 
 const struct conf_listen *checking_listener_at(const struct checking *c,
@@ -34,15 +56,13 @@ const struct conf_listen *checking_listener_at(const struct checking *c,
 {
     bool is_v4 = a->family == AF_INET;
     const struct conf_listen *l = NULL;
-    char text[ADDR_TEXT_MAX], key[KEY_MAX];
+    char text[ADDR_TEXT_MAX];
 
     if (addr_is_wildcard(a))
         l = find(c, protocol, is_v4 ? "127.0.0.1" : "[::1]", a);
     if (l != NULL)
         return l;
-    snprintf(key, sizeof(key), "%s%s", protocol == PROTOCOL_DATAGRAM ? "udp:" : "",
-             addr_print(a, text, sizeof(text)));
-    l = table_find(c->listens, key);
+    l = bound_to(c, protocol, addr_print(a, text, sizeof(text)));
     if (l != NULL || !is_here(a))
         return l;
     l = find(c, protocol, is_v4 ? "0.0.0.0" : "[::]", a);

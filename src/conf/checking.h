@@ -28,11 +28,11 @@ struct checking {
     struct arena *arena;
     struct conf_errors *errors;
     struct conf *conf;
-    struct conf_options defaults; /* of every rule */
-    struct table *names;          /* a rule's name: its struct conf_node */
-    struct table *listens;        /* a listen's text: its struct conf_listen */
-    struct table *ports;          /* "4 80": the first struct conf_listen on that family's port */
-    size_t listen_count;          /* of all rules */
+    struct conf_options defaults;    /* of every rule */
+    struct table *names;             /* a rule's name: its struct conf_node */
+    struct table *listens;           /* a listen's text: its struct conf_listen */
+    struct table *ports;             /* who has which port: the first struct conf_listen */
+    size_t listen_count;             /* of all rules */
     struct checking_listen *pending; /* those of the rule being checked */
     size_t pending_count, pending_room;
     bool fits[OPTIONS_OF_WAY]; /* one of them has a use for the rule's option of that number */
@@ -80,6 +80,10 @@ void checking_addresses(struct checking *c, struct conf_rule *rule, const struct
 
 /* Is none of the rule's addresses taken? */
 void checking_conflicts(struct checking *c, struct conf_rule *rule);
+
+/* The (first) listener of that address, as listen_address() writes it, whatever the interfaces; or
+ * NULL. */
+const struct conf_listen *checking_bound_to(const struct checking *c, const char *address);
 
 /* Once all rules have been checked: warn of those that would be clients of themselves. */
 void checking_loops(struct checking *c);

@@ -88,7 +88,8 @@ struct conf_listen {
                             ADDR_PATH: AF_UNIX */
     const char *systemd; /* ADDR_SYSTEMD: the name; else NULL */
     const char *text;    /* as people know it: "0.0.0.0:7003", "*:80", "unix:/run/x", "systemd:web",
-                            "udp:0.0.0.0:53", "udp:239.1.2.3:5000%eth1,eth2<10.0.0.1" */
+                            "udp:0.0.0.0:53", "udp:239.1.2.3:5000%eth1,eth2<10.0.0.1",
+                            "udp:0.0.0.0:67+broadcast%eth1" */
     uint16_t upstream_port;   /* where this socket's clients go; 0 when the upstream has no port */
     uint32_t max_connections; /* of this address alone; UINT32_MAX when only the rule's holds */
     uint32_t backlog;
@@ -183,8 +184,12 @@ void conf_errors_free(struct conf_errors *errors);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */
 
-/* Different addresses of which bind(2) has only one at a time: one port, and one of them takes it
- * on all addresses of a family of the other. */
+/* bind(2): a wildcard takes its port on every address of its family; "*" does so for both. A group
+ * that is another one on each interface is bound as a wildcard, too. Of an IP address only. */
+bool conf_listen_takes_all(const struct conf_listen *l);
+
+/* Different addresses of which bind(2) has only one at a time: one port, and the same IP address, or
+ * one of them takes it on all addresses of a family of the other. */
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b);
 
 /* Where the option of the group `daemon` was set, for messages about what only a start can tell. */

@@ -3,9 +3,9 @@
 
 #include "daemon/beside.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "os/sock.h"
 
@@ -28,29 +28,32 @@ static bool is_inet(const struct conf_listen *conf)
     return conf->kind == ADDR_LITERAL || conf->kind == ADDR_ANY;
 }
 
-/* Only these overlap with others of their port (conf_listens_overlap()). */
-static bool takes_all(const struct conf_listen *conf)
-{
-    if (conf->kind == ADDR_ANY)
-        return true;
-    return conf->address.family == AF_INET ? conf->address.v4.s_addr == htonl(INADDR_ANY)
-                                           : IN6_IS_ADDR_UNSPECIFIED(&conf->address.v6);
-}
-
 /* A port, of one protocol: those of UDP are others than those of TCP. */
 static uint32_t place(const struct conf_listen *conf)
 {
     return (uint32_t)(conf->protocol == PROTOCOL_DATAGRAM) << 16 | conf->address.port;
 }
 
-static int compare(const void *a, const void *b)
+/* Those that take all addresses of a family come first: any other of the port may overlap with
+ * them. */
+static int by_address(const struct conf_listen *x, const struct conf_listen *y)
 {
-    const struct conf_listen *x = (*(struct listener *const *)a)->conf;
-    const struct conf_listen *y = (*(struct listener *const *)b)->conf;
+    bool x_all = conf_listen_takes_all(x), y_all = conf_listen_takes_all(y);
 
     if (place(x) != place(y))
         return place(x) < place(y) ? -1 : 1;
-    return takes_all(y) - takes_all(x);
+    if (x_all || y_all)
+        return y_all - x_all;
+    if (x->address.family != y->address.family)
+        return x->address.family < y->address.family ? -1 : 1;
+    if (x->address.family == AF_INET)
+        return memcmp(&x->address.v4, &y->address.v4, sizeof(x->address.v4));
+    return memcmp(&x->address.v6, &y->address.v6, sizeof(x->address.v6));
+}
+
+static int compare(const void *a, const void *b)
+{
+    return by_address((*(struct listener *const *)a)->conf, (*(struct listener *const *)b)->conf);
 }
 
 static size_t count_listeners(const struct ruleset *set)
@@ -83,14 +86,16 @@ static int fill(struct beside *b)
     return 0;
 }
 
-static size_t first_at(const struct beside *b, uint32_t wanted)
+/* Of the port of `conf`, or of its address. */
+static size_t first_at(const struct beside *b, const struct conf_listen *conf, bool address)
 {
     size_t low = 0, high = b->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
+        const struct conf_listen *other = b->by_port[middle]->conf;
 
-        if (place(b->by_port[middle]->conf) < wanted)
+        if (address ? by_address(other, conf) < 0 : place(other) < place(conf))
             low = middle + 1;
         else
             high = middle;
@@ -98,22 +103,36 @@ static size_t first_at(const struct beside *b, uint32_t wanted)
     return low;
 }
 
+/* Those of the port, or of the address, from the first on. */
+static int each_at(const struct beside *b, const struct conf_listen *conf, bool address,
+                   beside_fn *fn, void *arg)
+{
+    bool all = conf_listen_takes_all(conf);
+    int error = 0;
+
+    for (size_t i = first_at(b, conf, address); i < b->count && error == 0; i++) {
+        struct listener *l = b->by_port[i];
+
+        if (address ? by_address(l->conf, conf) != 0
+                    : place(l->conf) != place(conf) || !(all || conf_listen_takes_all(l->conf)))
+            break;
+        if (conf_listens_overlap(l->conf, conf))
+            error = fn(l, arg);
+    }
+    return error;
+}
+
 int beside_each(struct beside *b, const struct conf_listen *conf, beside_fn *fn, void *arg)
 {
-    uint32_t wanted = place(conf);
     int error;
 
     if (!is_inet(conf))
         return 0;
     error = fill(b);
-    for (size_t i = first_at(b, wanted); i < b->count && error == 0; i++) {
-        struct listener *l = b->by_port[i];
-
-        if (place(l->conf) != wanted || !(takes_all(l->conf) || takes_all(conf)))
-            break;
-        if (conf_listens_overlap(l->conf, conf))
-            error = fn(l, arg);
-    }
+    if (error == 0)
+        error = each_at(b, conf, false, fn, arg);
+    if (error == 0 && !conf_listen_takes_all(conf))
+        error = each_at(b, conf, true, fn, arg);
     return error;
 }
 

@@ -172,6 +172,62 @@ def overlap(t):
     check_equal(len(d.sessions(client=pair.name, end="drained")), 3, "its sessions so far")
 
 
+@udp_test("udp: reload: an address gives way to itself in another way")
+def another_way(t):
+    """The socket is another one: it tells the interface, or others may be bound beside it."""
+    up, port = Upstream(t), t.port()
+    ways = [{"interface": "lo"}, {"broadcast": True, "interface": "lo"}, {"broadcast": True},
+            {}, {"broadcast": True, "interface": "lo"}, {"interface": "lo"},
+            {"broadcast": True}, {"interface": "lo"}, {}, {"interface": "lo"}]
+
+    def rule(way):
+        return {"r": dict({"listen": udp(port), "upstream": up.address}, **way)}
+    d = t.start(rule(ways[0]))
+    pair = open_pair(t, port, up)
+    for way in ways[1:]:
+        d.reload(rule(way), changed=1, failed=0)
+        check_equal(len(listeners(d)), 1, "listeners")
+        pair.ended(d, end="drained")
+        pair.anew()
+        before = listeners(d)
+        d.reload(failed=0)
+        check_equal(listeners(d), before, "sockets, when it is as it was")
+        pair.talk()
+    check_equal(len(d.sessions(client=pair.name, end="drained")), len(ways) - 1,
+                "its sessions so far")
+
+
+@udp_test("udp: reload: an address takes broadcasts from then on, and another rule beside it")
+def beside_broadcasts(t):
+    up, port = Upstream(t), t.port()
+
+    def rule(interface):
+        return {"listen": "udp:0.0.0.0:%d" % port, "broadcast": True, "interface": interface,
+                "upstream": up.address}
+    alone = {"listen": "udp:0.0.0.0:%d" % port, "upstream": up.address}
+    aside = {"listen": udp(t.port()), "interface": "lo", "upstream": up.address}
+    d = t.start({"aside": aside, "r": alone})
+    pair = open_pair(t, port, up)
+    d.reload({"aside": aside, "none": rule("none"), "r": rule("lo")}, added=1, changed=1, failed=0)
+    pair.ended(d, end="drained")
+    d.reload({"aside": aside, "r": alone}, removed=1, changed=1, failed=0)
+    pair.anew()
+
+
+@udp_test("udp: reload: a group that is bound to all addresses gives way to one of these",
+          needs=("ipv6",))
+def link_local_group(t):
+    up, port = Upstream(t), t.port()
+    group = {"r": {"listen": "udp:[ff02::fb]:%d" % port, "interface": "lo",
+                   "upstream": up.address}}
+    host = {"r": {"listen": "udp:[::1]:%d" % port, "upstream": up.address}}
+    d = t.start(group)
+    for config in (host, group, host):
+        d.reload(config, changed=1, failed=0)
+        check_equal(len(listeners(d)), 1, "listeners")
+    Pair(t, ("::1", port), up).talk()
+
+
 @udp_test("udp: reload: limits of sessions that are there: lower, higher, another on_limit")
 def limits(t):
     up, port = Upstream(t), t.port()

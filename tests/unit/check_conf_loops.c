@@ -23,6 +23,8 @@ START_TEST(rules_that_are_their_own_clients_are_warned_of)
         {"127.0.0.1:70-90", "127.0.0.1:80"},
         {"unix:/x", "unix:/x"},
         {"unix:@x", "unix:@x"},
+        {"udp:127.0.0.1:80\"; interface = \"lo", "127.0.0.1:80"},
+        {"udp:0.0.0.0:80\"; broadcast = true; interface = \"lo", "127.0.0.1:80"},
     };
 
     for (size_t i = 0; i < COUNT_OF(own); i++) {
@@ -58,6 +60,8 @@ START_TEST(what_could_be_taken_for_a_loop_is_none)
     conf_unref(load("rules = {\n"
                     " a = { listen = \"*:80\"; upstream = \"192.0.2.1:80\"; };\n"
                     " b = { listen = \"0.0.0.0:81\"; upstream = \"[::1]:81\"; };\n"
+                    " i = { listen = \"udp:0.0.0.0:79\"; interface = \"eth1\";\n"
+                    "       upstream = \"127.0.0.1:79\"; };\n"
                     " c = { listen = \"[::]:82\"; upstream = \"127.0.0.1:82\"; };\n"
                     " d = { listen = \"127.0.0.1:83\"; upstream = \"127.0.0.2:83\"; };\n"
                     " e = { listen = \"127.0.0.1:90-98\"; upstream = \"127.0.0.1:91-99\"; };\n"

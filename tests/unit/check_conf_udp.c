@@ -50,7 +50,7 @@ START_TEST(protocols_are_the_addresses_own)
     ck_assert_int_eq(r[DNS].listens[0].protocol, PROTOCOL_STREAM);
     ck_assert_str_eq(r[DNS].listens[0].text, "0.0.0.0:53");
     ck_assert_int_eq(r[DNS].listens[1].protocol, PROTOCOL_DATAGRAM);
-    ck_assert_str_eq(r[DNS].listens[1].text, "udp:0.0.0.0:53");
+    ck_assert_str_eq(r[DNS].listens[1].text, "udp:0.0.0.0:53%eth1");
     ck_assert_int_eq(r[DNS].upstream_protocol, PROTOCOL_EITHER);
     ck_assert_uint_eq(r[DNS].target_count, 0);
     ck_assert_int_eq(r[DNS].options.udp_timeout, 30000);
@@ -61,13 +61,13 @@ START_TEST(protocols_are_the_addresses_own)
     ck_assert_int_eq(r[NAME].upstream_kind, ADDR_NAME);
     ck_assert_int_eq(r[NAME].upstream_protocol, PROTOCOL_DATAGRAM);
     ck_assert_uint_eq(r[NAME].listen_count, 2);
-    ck_assert_str_eq(r[NAME].listens[1].text, "udp:*:55");
+    ck_assert_str_eq(r[NAME].listens[1].text, "udp:*:55%eth9");
     ck_assert_int_eq(r[NAME].listens[1].address.family, AF_INET6);
     ck_assert_uint_eq(r[NAME].listens[1].address.port, 55);
     ck_assert_uint_eq(r[NAME].listens[1].upstream_port, 55);
     ck_assert_int_eq(r[PATH].upstream_kind, ADDR_PATH);
     ck_assert_uint_eq(r[PATH].listens[0].max_connections, 7);
-    ck_assert_str_eq(r[PATH].listens[0].text, "udp:[::1]:56");
+    ck_assert_str_eq(r[PATH].listens[0].text, "udp:[::1]:56%eth9");
     ck_assert_int_eq(r[PASSED].listens[0].protocol, PROTOCOL_EITHER);
     ck_assert_int_eq(r[PASSED].options.udp_timeout, 30000);
     conf_unref(conf);
@@ -104,19 +104,19 @@ START_TEST(interfaces_and_sources_are_taken_apart)
 }
 END_TEST
 
-/* Of an address of one host the interface is no part of the name, as only one can be bound to it;
- * broadcasts reach all. */
+/* What makes another socket of it is in the name. */
 START_TEST(broadcasts_are_taken_where_that_was_said)
 {
     struct conf *conf = load(every_form);
     const struct conf_listen *l = conf->rules[CAST].listens;
 
     ck_assert(l[0].broadcast);
-    ck_assert_str_eq(l[0].text, "udp:0.0.0.0:67%eth1");
+    ck_assert_str_eq(l[0].text, "udp:0.0.0.0:67+broadcast%eth1");
     ck_assert(!l[1].broadcast);
-    ck_assert_str_eq(l[1].text, "udp:10.0.0.1:66");
+    ck_assert_str_eq(l[1].text, "udp:10.0.0.1:66%eth1");
     ck_assert_str_eq(l[1].interfaces.list[0], "eth1");
     ck_assert(l[2].broadcast);
+    ck_assert_str_eq(l[2].text, "udp:255.255.255.255:68%eth1");
     ck_assert(!conf->rules[DNS].listens[1].broadcast);
     ck_assert_str_eq(conf->rules[DNS].listens[1].interfaces.list[0], "eth1");
     ck_assert_str_eq(conf->rules[NAME].listens[0].interfaces.list[0], "eth9");

@@ -176,9 +176,9 @@ static const struct {
      "d = { listen = \"udp:239.1.2.3:1\"; upstream = \"h:1\"; };\n"
      "e = { listen = \"udp:0.0.0.0:1\"; broadcast = true; upstream = \"h:1\"; };",
      "c:2: rule \"b\": udp:127.0.0.1:1 is taken by udp:*:1 at c:1\n"
-     "c:3: rule \"c\": udp:*:1 is taken by udp:*:1 at c:1\n"
+     "c:3: rule \"c\": udp:*:1%eth1 is taken by udp:*:1 at c:1\n"
      "c:4: rule \"d\": udp:239.1.2.3:1 is taken by udp:*:1 at c:1\n"
-     "c:5: rule \"e\": udp:0.0.0.0:1 is taken by udp:*:1 at c:1\n"},
+     "c:5: rule \"e\": udp:0.0.0.0:1+broadcast is taken by udp:*:1 at c:1\n"},
     {"a = { listen = [ \"udp:239.1.2.3:1\", \"udp:0.0.0.0:2\" ]; upstream = \"h:1\";\n"
      "interface = \"eth1\"; broadcast = true; };\n"
      "b = { listen = \"udp:239.1.2.3:1\"; interface = \"eth1\"; upstream = \"h:1\"; };\n"
@@ -187,12 +187,15 @@ static const struct {
      "e = { listen = ( { address = \"udp:10.0.0.255:3\"; broadcast = true; interface = \"x\"; },\n"
      "\"udp:10.0.0.255:3\" ); upstream = \"h:1\"; };\n"
      "f = { listen = ( \"udp:[::1]:4\",\n{ address = \"udp:[ff02::1]:4\"; interface = \"x\"; } );\n"
-     "upstream = \"h:1\"; };",
+     "upstream = \"h:1\"; };\n"
+     "g = { listen = ( { address = \"udp:127.0.0.1:5\"; interface = \"x\"; },\n"
+     "{ address = \"udp:127.0.0.1:5\"; interface = \"y\"; } ); upstream = \"h:1\"; };",
      "c:3: rule \"b\": udp:239.1.2.3:1%eth1 is taken by udp:239.1.2.3:1%eth1 at c:1\n"
      "c:4: rule \"c\": udp:0.0.0.0:1 is taken by udp:239.1.2.3:1%eth1 at c:1\n"
-     "c:5: rule \"d\": udp:127.0.0.1:2 is taken by udp:0.0.0.0:2%eth1 at c:1\n"
-     "c:7: rule \"e\": udp:10.0.0.255:3 is taken by udp:10.0.0.255:3%x at c:6\n"
-     "c:9: rule \"f\": udp:[ff02::1]:4%x is taken by udp:[::1]:4 at c:8\n"},
+     "c:5: rule \"d\": udp:127.0.0.1:2 is taken by udp:0.0.0.0:2+broadcast%eth1 at c:1\n"
+     "c:7: rule \"e\": udp:10.0.0.255:3 is taken by udp:10.0.0.255:3+broadcast%x at c:6\n"
+     "c:9: rule \"f\": udp:[ff02::1]:4%x is taken by udp:[::1]:4 at c:8\n"
+     "c:12: rule \"g\": udp:127.0.0.1:5%y is taken by udp:127.0.0.1:5%x at c:11\n"},
 };
 
 START_TEST(what_is_wrong_is_said)

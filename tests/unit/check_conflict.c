@@ -61,6 +61,14 @@ static const struct {
     {"udp:0.0.0.0:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.1:80", true},
     {"udp:192.0.2.255:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.255:80", true},
     {"udp:192.0.2.255:80\"; broadcast = true; interface = \"eth1", "udp:192.0.2.1:80", false},
+    /* the same address in another way: to be opened anew */
+    {"udp:192.0.2.1:80", "udp:192.0.2.1:80\"; interface = \"eth1", true},
+    {"udp:192.0.2.1:80\"; interface = \"eth2", "udp:192.0.2.1:80\"; interface = \"eth1", true},
+    {"udp:192.0.2.1:80\"; interface = \"eth1", "udp:192.0.2.1:80\"; interface = \"eth1", false},
+    {"udp:*:80", "udp:*:80\"; interface = \"eth1", true},
+    {"udp:0.0.0.0:80\"; interface = \"eth1",
+     "udp:0.0.0.0:80\"; broadcast = true; interface = \"eth1", true},
+    {"udp:0.0.0.0:80", "udp:0.0.0.0:80\"; broadcast = true; on_limit = \"drop", true},
 };
 
 START_TEST(overlap_is_what_the_table_says_both_ways)

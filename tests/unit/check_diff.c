@@ -260,7 +260,8 @@ static const struct {
      {RULE("b", "\"*:1\"", "h:2")},
      "b: added in=1\na: removed closed=1 out=1\n"},
 
-    /* datagrams: who shares an address is told apart by the way; of others that is an option */
+    /* datagrams: who shares an address is told apart by the way, as is what makes another
+     * socket of it */
     {{RULE("a", "\"*:1\"", "1.2.3.4:1")},
      {RULE("a", "[ \"*:1\", \"udp:*:1\" ]", "1.2.3.4:1")},
      "a: kept=1 opened=1\n"},
@@ -275,10 +276,13 @@ static const struct {
      "a: opened=1 closed=1\n"},
     {{RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth1\";"), "h:1")},
      {RULE("a", ADDRESS("udp:0.0.0.0:1", "interface = \"eth2\";"), "h:1")},
-     "a: options kept=1\n"},
+     "a: opened=1 closed=1\n"},
+    {{RULE("a", ADDRESS("udp:10.0.0.1:1", ""), "h:1")},
+     {RULE("a", ADDRESS("udp:10.0.0.1:1", "interface = \"eth1\";"), "h:1")},
+     "a: opened=1 closed=1\n"},
     {{RULE("a", ADDRESS("udp:0.0.0.0:1", "broadcast = true;"), "h:1")},
      {RULE("a", ADDRESS("udp:0.0.0.0:1", ""), "h:1")},
-     "a: options kept=1\n"},
+     "a: opened=1 closed=1\n"},
     {{TO("\"1.2.3.4:1\"; udp_timeout = 5")}, {TO("\"1.2.3.4:1\"")}, "a: options kept=1\n"},
     {{TO("\"1.2.3.4:1\"; udp_replies = 5")}, {TO("\"1.2.3.4:1\"")}, "a: options kept=1\n"},
 
