@@ -198,11 +198,13 @@ static bool is_one_of_many(const struct session *s, enum end end)
     }
 }
 
-/* A few in each second have a line of their own, the others are counted. */
+/* A few in each second have a line of their own, the others are counted, but for who asks for all. */
 static bool is_silent(struct refusals *r, enum end end, struct rule *rule)
 {
     int64_t now = loop_now(rule->worker->loop);
 
+    if (log_wants(rule->worker->log, LEVEL_DEBUG))
+        return false;
     if (now - r->lines_since >= REFUSALS_MS) {
         r->lines_since = now;
         r->lines = 0;

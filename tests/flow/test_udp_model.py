@@ -55,7 +55,7 @@ def model_test(t, between):
     up, ports = Upstream(t), [t.port(), t.port()]
     rules = {"r": {"listen": ({"address": udp(ports[0]), "max_connections": 4}, udp(ports[1])),
                    "upstream": up.address, "max_connections": 7, "on_limit": "evict"}}
-    d = t.start(rules)
+    d = t.start(rules, {"log_level": "debug"})  # a line for each that was evicted
     model = Model(7, {ports[0]: 4, ports[1]: 7})
     sessions = [(Pair(t, port, up), port) for port in ports for _ in range(7)]
     asked = answers = 0
