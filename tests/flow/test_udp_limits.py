@@ -217,6 +217,25 @@ def evict_each_other(t):
     check_equal(sums(lines, "datagrams_in", "dropped"), (len(lines), 0), "datagrams of theirs")
 
 
+@udp_test("udp: evict: whoever makes many sessions does not make as many lines")
+def evict_lines(t):
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": {"listen": udp(port), "upstream": up.address, "max_connections": 1,
+                       "on_limit": "evict"}})
+    clients = [Pair(t, port, up) for _ in range(60)]
+
+    def burst():
+        for c in clients:
+            c.client.send(b"one of many")
+    while_stopped(d)(burst)
+
+    def count():
+        return sum(int(l.get("count", 1)) for l in d.sessions(end="evicted"))
+    wait_for(lambda: count() >= 59, "all to be counted")
+    check_equal(count(), 59, "evicted sessions in the log")
+    check_equal(len([l for l in d.sessions(end="evicted") if "count" not in l]), 20, "whole lines")
+
+
 @udp_test("udp: evict has nothing to do with TCP sessions of the same rule")
 def evict_and_tcp(t):
     up, port = Upstream(t), t.port()
