@@ -217,4 +217,7 @@ static inline bool conf_is_all_passed(const struct conf *conf)
 /* Descriptors that the limits promise: two a session (of UDP: one), one a listener. */
 uint64_t conf_descriptors_promised(const struct conf *conf);
 
+/* Local ports that the limits of UDP promise: one a session, but none towards a UNIX socket. */
+uint64_t conf_ports_promised(const struct conf *conf);
+
 #endif

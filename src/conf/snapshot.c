@@ -41,13 +41,16 @@ const struct conf_listen *conf_not_passed(const struct conf *conf)
     return NULL;
 }
 
-/* A rule's sessions are bounded by its own limit and by those of its addresses together. */
-static uint64_t sessions_promised(const struct conf_rule *rule)
+/* A rule's sessions are bounded by its own limit and by those of its addresses together; `udp`:
+ * those of UDP alone. */
+static uint64_t sessions_promised(const struct conf_rule *rule, bool udp)
 {
     uint64_t sum = 0, limit = rule->options.max_connections;
 
-    for (size_t i = 0; i < rule->listen_count && sum < limit; i++)
-        sum += rule->listens[i].max_connections;
+    for (size_t i = 0; i < rule->listen_count && sum < limit; i++) {
+        if (!udp || rule->listens[i].protocol == PROTOCOL_DATAGRAM)
+            sum += rule->listens[i].max_connections;
+    }
     return sum < limit ? sum : limit;
 }
 
@@ -68,7 +71,18 @@ uint64_t conf_descriptors_promised(const struct conf *conf)
     for (size_t i = 0; i < conf->rule_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
 
-        sum += descriptors_of_session(rule) * sessions_promised(rule) + rule->listen_count;
+        sum += descriptors_of_session(rule) * sessions_promised(rule, false) + rule->listen_count;
+    }
+    return sum;
+}
+
+uint64_t conf_ports_promised(const struct conf *conf)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        if (conf->rules[i].upstream_kind != ADDR_PATH)
+            sum += sessions_promised(&conf->rules[i], true);
     }
     return sum;
 }

@@ -110,6 +110,32 @@ static bool has_user(const struct conf *conf)
     return false;
 }
 
+/* How many local ports the kernel gives out (ip(7)); 0 when it doesn't say. */
+static uint64_t ports_available(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    unsigned first = 1, last = 0;
+    bool known;
+
+    if (!file)
+        return 0;
+    known = fscanf(file, "%u %u", &first, &last) == 2 && first <= last;
+    fclose(file);
+    return known ? (uint64_t)last - first + 1 : 0;
+}
+
+static void check_ports(const struct conf *conf, const char *path)
+{
+    uint64_t promised = conf_ports_promised(conf), available = ports_available();
+
+    if (available > 0 && promised > available)
+        fprintf(stderr,
+                "%s: warning: the limits promise %" PRIu64 " UDP sessions, each with a local port, "
+                "and there are %" PRIu64 ": lower max_connections, or widen "
+                "net.ipv4.ip_local_port_range\n",
+                path, promised, available);
+}
+
 static int check(const struct options *o)
 {
     uint64_t promised, available = fds_available();
@@ -141,6 +167,7 @@ static int check(const struct options *o)
                 "%s: warning: the limits promise more descriptors than can be had: lower "
                 "max_connections, or raise the hard limit (LimitNOFILE= under systemd)\n",
                 path);
+    check_ports(conf, path);
     conf_unref(conf);
     return EXIT_SUCCESS;
 }

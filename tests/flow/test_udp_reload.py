@@ -2,8 +2,9 @@
 """UDP: a reload keeps the sessions of what has not changed, and SIGTERM ends all."""
 
 import signal
+import subprocess
 
-from harness import ENGINE, check, check_equal, test, wait_for
+from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from udp import (Pair, Upstream, listeners, nothing, open_pair, open_socket, settle_turn, udp,
                  udp_test, while_stopped)
 
@@ -284,6 +285,22 @@ def meanwhile(t):
         for i in range(20):
             check_equal(up.receive(), (b"%d %d" % (number, i), pair.sender), "what came")
     pair.lives(d)
+
+
+@test("udp: --check: the limits promise more local ports than there are", ONCE)
+def ports(t):
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        first, last = map(int, f.read().split())
+    path = t.path("ports.conf")
+    for limit, upstream, warned in ((last - first + 1, "127.0.0.1:9", False),
+                                    (last - first + 2, "127.0.0.1:9", True),
+                                    (last - first + 2, "unix:/none", False)):
+        with open(path, "w") as f:
+            f.write('rules = { r = { listen = [ "udp:127.0.0.1:7", "127.0.0.1:7" ]; '
+                    'upstream = "%s"; max_connections = %d; }; };' % (upstream, limit))
+        done = subprocess.run([t.binary, "--check", "--config", path], check=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        check_equal(b"ip_local_port_range" in done.stderr, warned, "is there a warning?")
 
 
 # --- the end ---------------------------------------------------------------------------------
