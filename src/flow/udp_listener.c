@@ -62,18 +62,6 @@ static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
     return how;
 }
 
-/* bind(2) wants to know the zone of a link-local or node-local group, and would keep to it; such a
- * group is taken out of all that comes to the port. */
-static struct addr to_bind(const struct addr *a)
-{
-    struct addr any = {.family = AF_INET6, .port = a->port};
-
-    bool has_zone = a->family == AF_INET6 &&
-                    (IN6_IS_ADDR_MC_LINKLOCAL(&a->v6) || IN6_IS_ADDR_MC_NODELOCAL(&a->v6));
-
-    return has_zone ? any : *a;
-}
-
 static int set_up(struct listener *l, const struct addr *bound, const char **why)
 {
     int error = attach(l, bound->port);
@@ -89,7 +77,7 @@ static int set_up(struct listener *l, const struct addr *bound, const char **why
 int udp_listener_open(struct listener *l, unsigned how, const char **why)
 {
     const struct conf_listen *conf = l->conf;
-    struct addr address = to_bind(&conf->address);
+    struct addr address = conf->address;
     int fd, error;
 
     how |= wanted(conf, &conf->address);

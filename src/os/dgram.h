@@ -101,7 +101,8 @@ int dgram_send(int fd, sa_family_t family, struct dgram *const *list, unsigned c
 
 /*
  * A socket bound to `a`, which is IPv4 or IPv6 (port 0: any). Groups that others have joined are
- * not heard (IP_MULTICAST_ALL, IPV6_MULTICAST_ALL). Returns it or a negative errno.
+ * not heard (IP_MULTICAST_ALL, IPV6_MULTICAST_ALL). A group of a link without a zone is bound in
+ * all zones. Returns it or a negative errno.
  */
 int dgram_open(const struct addr *a, unsigned how);
 

@@ -81,10 +81,38 @@ bool dgram_sends_runs(int fd)
     return getsockopt(fd, IPPROTO_UDP, DGRAM_UDP_SEGMENT, &size, &len) == 0;
 }
 
+/* The index of lo in every network namespace. */
+#define LOOPBACK 1
+
+static bool needs_zone(const struct addr *a)
+{
+    return a->family == AF_INET6 && a->scope == 0 &&
+           (IN6_IS_ADDR_MC_LINKLOCAL(&a->v6) || IN6_IS_ADDR_MC_NODELOCAL(&a->v6));
+}
+
+/* A group of a link can't be bound to but in one zone, and then the socket hears there alone. Linux
+ * lets it forget the zone, and keep the group, when it is told to be connected no more. (Bound to
+ * the wildcard instead it would take from others on this machine what is sent to a host.) */
+static int bind_to(int fd, const struct addr *a)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    bool has_to_forget = needs_zone(a);
+    struct addr address = *a;
+    struct sockaddr_storage ss;
+    socklen_t len;
+
+    if (has_to_forget)
+        address.scope = LOOPBACK;
+    len = addr_to_sockaddr(&address, &ss);
+    if (bind(fd, (const struct sockaddr *)&ss, len) < 0)
+        return -errno;
+    if (has_to_forget && connect(fd, &nobody, sizeof(nobody)) < 0)
+        return -errno;
+    return 0;
+}
+
 int dgram_open(const struct addr *a, unsigned how)
 {
-    struct sockaddr_storage ss;
-    socklen_t len = addr_to_sockaddr(a, &ss);
     int fd, result = 0;
 
     if (a->family != AF_INET && a->family != AF_INET6)
@@ -101,8 +129,8 @@ int dgram_open(const struct addr *a, unsigned how)
         result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0 && how & DGRAM_BESIDE)
         result = sock_share_port(fd, true);
-    if (result == 0 && bind(fd, (const struct sockaddr *)&ss, len) < 0)
-        result = -errno;
+    if (result == 0)
+        result = bind_to(fd, a);
     if (result == 0 && how & DGRAM_BESIDE)
         result = sock_share_port(fd, false);
     if (result == 0)

@@ -96,6 +96,21 @@ def not_the_host(t):
     check_equal(receiver.until(b"marker"), [], "what came of others")
 
 
+@udp_test("UDP groups of a link: what is sent to others on the host is left to them",
+          needs=("ipv6",))
+def beside(t):
+    """As a resolver of mDNS is: it shares the port, and hosts ask it directly."""
+    net = networks(t, a=1, b=1)
+    other = net.relay.peer(PORT, interface="eth1", ipv6=True)
+    t.start({"r": from_link(to_link())})
+    late = net.relay.peer(PORT, V6.of("a"), interface="eth1")
+    client = net.a[0].peer(ipv6=True)
+    client.send(b"to its address", V6.of("a"), PORT)
+    late.receive(b"to its address")
+    client.send(b"of the link", net.relay.link_local("eth1"), PORT)
+    other.receive(b"of the link")
+
+
 @udp_test("UDP groups of a link: a host as upstream, by either address", needs=("ipv6",))
 def to_host(t):
     net = networks(t, a=1, b=1)
