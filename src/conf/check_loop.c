@@ -101,6 +101,28 @@ static bool leads_back(const struct checking *c, const struct conf_listen *start
     return false;
 }
 
+/* Of datagrams that evict each other one goes round for ever: nothing is ever full. */
+static bool is_endless(const struct checking *c, const struct conf_listen *start)
+{
+    const struct conf_listen *l = start;
+
+    do {
+        if (l->protocol != PROTOCOL_DATAGRAM || l->rule->options.on_limit != ON_LIMIT_EVICT)
+            return false;
+        l = checking_next(c, l);
+    } while (l != start);
+    return true;
+}
+
+static void refuse(struct checking *c, const struct conf_listen *l)
+{
+    conf_errors_add(c->errors, l->at,
+                    "rule \"%s\": its upstream leads back to %s, and with on_limit = \"evict\" a "
+                    "datagram would go round for ever, allowed: an upstream that is elsewhere, or "
+                    "on_limit = \"drop\"",
+                    l->rule->name, l->text);
+}
+
 static void warn(struct checking *c, const struct conf_listen *l)
 {
     const struct conf_listen *next = checking_next(c, l);
@@ -130,7 +152,11 @@ void checking_loops(struct checking *c)
 
         while (j < rule->listen_count && !leads_back(c, &rule->listens[j]))
             j++;
-        if (j < rule->listen_count) /* once a rule */
+        if (j == rule->listen_count)
+            continue;
+        if (is_endless(c, &rule->listens[j]))
+            refuse(c, &rule->listens[j]);
+        else /* once a rule */
             warn(c, &rule->listens[j]);
     }
 }

@@ -148,6 +148,8 @@ static void log_output(const struct reexec *r, char *text)
     size_t count = 0;
 
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        if (strncmp(line, REEXEC_ANSWER_BEGIN, strlen(REEXEC_ANSWER_BEGIN)) == 0)
+            continue; /* that it could is not what is wrong */
         if (line[0] && count++ < OUTPUT_LINES)
             log_message(log_of(r), LEVEL_ERROR, "%s: %s", r->program, line);
     }

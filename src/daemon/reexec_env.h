@@ -12,6 +12,7 @@
 #define REEXEC_VERSION_VARIABLE "PENSTOCK_HANDOVER_VERSION"
 
 /* Which it says then, as no program does that is none of us. */
-#define REEXEC_ANSWER "takes over from version %d"
+#define REEXEC_ANSWER_BEGIN "takes over from version "
+#define REEXEC_ANSWER       REEXEC_ANSWER_BEGIN "%d"
 
 #endif

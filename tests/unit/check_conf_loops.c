@@ -92,6 +92,45 @@ START_TEST(udp_goes_round_as_tcp_does_but_not_with_it)
 }
 END_TEST
 
+#define ENDLESS                                                                                    \
+    ", and with on_limit = \"evict\" a datagram would go round for ever, allowed: an upstream "    \
+    "that "                                                                                        \
+    "is elsewhere, or on_limit = \"drop\"\n"
+
+START_TEST(datagrams_that_would_go_round_for_ever_are_refused)
+{
+    const char *own = "rules = { a = { listen = \"udp:127.0.0.1:80\"; upstream = \"127.0.0.1:80\"; "
+                      "on_limit = \"evict\"; }; };";
+    const char *both = "defaults = { on_limit = \"evict\"; };\nrules = {\n"
+                       " a = { listen = \"udp:127.0.0.1:80\"; upstream = \"127.0.0.1:81\"; };\n"
+                       " b = { listen = \"udp:127.0.0.1:81\"; upstream = \"127.0.0.1:80\"; };\n};";
+    const char *one = "rules = {\n"
+                      " a = { listen = \"udp:127.0.0.1:80\"; upstream = \"127.0.0.1:81\"; };\n"
+                      " b = { listen = \"udp:127.0.0.1:81\"; upstream = \"127.0.0.1:80\"; "
+                      "on_limit = \"evict\"; };\n};";
+    struct conf_errors errors;
+    char *words;
+
+    ck_assert_ptr_null(conf_load_text("c", own, strlen(own), &errors));
+    words = said(&errors);
+    ck_assert_str_eq(words, "c:1: rule \"a\": its upstream leads back to udp:127.0.0.1:80" ENDLESS);
+    free(words);
+    conf_errors_free(&errors);
+    ck_assert_ptr_null(conf_load_text("c", both, strlen(both), &errors));
+    words = said(&errors);
+    ck_assert_str_eq(words, "c:3: rule \"a\": its upstream leads back to udp:127.0.0.1:80" ENDLESS
+                            "c:4: rule \"b\": its upstream leads back to udp:127.0.0.1:81" ENDLESS);
+    free(words);
+    conf_errors_free(&errors);
+    /* one that drops is enough to end it */
+    conf_unref(load_warned(
+        one, "c:2: warning: rule \"a\": upstream 127.0.0.1:81 is the listener at c:3, which leads "
+             "back here" FILLS
+             "c:3: warning: rule \"b\": upstream 127.0.0.1:80 is the listener at c:2, which leads "
+             "back here" FILLS));
+}
+END_TEST
+
 #define GROUP_RULE(name, listen, in, upstream, out)                                                \
     " " name " = { listen = \"udp:" listen "\"; " in "\n upstream = { address = \"" upstream       \
     "\"; " out " }; };\n"
@@ -230,6 +269,7 @@ int main(void)
     tcase_add_test(tcase, rules_that_send_clients_round_are_warned_of);
     tcase_add_test(tcase, what_could_be_taken_for_a_loop_is_none);
     tcase_add_test(tcase, udp_goes_round_as_tcp_does_but_not_with_it);
+    tcase_add_test(tcase, datagrams_that_would_go_round_for_ever_are_refused);
     tcase_add_loop_test(tcase, rules_that_feed_each_other_are_warned_of, 0, (int)COUNT_OF(feeds));
     tcase_add_test(tcase, a_longer_round_is_warned_of_at_each_of_its_rules);
     tcase_add_loop_test(tcase, what_nobody_hears_feeds_nobody, 0, (int)COUNT_OF(none));
