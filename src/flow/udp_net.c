@@ -268,6 +268,20 @@ static bool is_meant(const struct udp_membership *m, const struct dgram *d)
     return m->listener->conf->broadcast && !addr_is_group(&d->dest);
 }
 
+/* Where there are two relays each datagram has a copy: that is nothing to be told of, but to who
+ * looks for one that has not come. */
+static void tell_copy(const struct listener *l, const struct addr *peer)
+{
+    char client[ADDR_TEXT_MAX];
+
+    if (log_wants(l->worker->log, LEVEL_DEBUG))
+        log_fields(
+            l->worker->log, LEVEL_DEBUG, "not sent on, the same was heard of another",
+            (struct log_field[]){LOG_TEXT("rule", l->conf->rule->name),
+                                 LOG_TEXT("client", addr_print(peer, client, sizeof(client)))},
+            2);
+}
+
 struct listener *udp_net_takes(struct listener *l, const struct dgram *d)
 {
     const struct udp_membership *m = l->udp->membership;
@@ -282,8 +296,9 @@ struct listener *udp_net_takes(struct listener *l, const struct dgram *d)
     if (!is_meant(m, d) || is_own(net, &path->peer))
         return NULL;
     at = udp_net_segment(&d->dest, m->bound.port, path->interface);
-    return udp_guard_heard(net->guard, &at, &path->peer, d->bytes, d->size,
-                           loop_now(net->worker->loop))
-               ? l
-               : NULL;
+    if (udp_guard_heard(net->guard, &at, &path->peer, d->bytes, d->size,
+                        loop_now(net->worker->loop)))
+        return l;
+    tell_copy(l, &path->peer);
+    return NULL;
 }

@@ -266,3 +266,18 @@ def twice(t):
         speaker.send(b"marker of " + text, V4.group, PORT)
         heard = [d.data for d in receiver.until(b"marker of " + text)]
         check_equal(heard.count(text), 20, "how often %s hears it" % receiver.host.name)
+
+
+@udp_test("UDP loops: who says the same thing after another is taken for a copy, which is told")
+def after_another(t):
+    net = networks(t, a=2, b=1)
+    d = t.start(facing(V4.group), {"log_level": "debug"})
+    receiver = net.b[0].member(V4.group, PORT)
+    first, second = (host.peer() for host in net.a)
+    for speaker in (first, second):
+        speaker.send(b"is anybody there?", V4.group, PORT)
+    second.send(b"marker", V4.group, PORT)
+    heard = [x.data for x in receiver.until(b"marker")]
+    check_equal(heard.count(b"is anybody there?"), 1, "how often it is heard")
+    told = wait_for(lambda: [l for l in d.lines() if "the same was heard" in l[""]], "its line")
+    check(told[0]["client"].startswith(V4.of("a", 11) + ":"), "who is told: " + told[0][""])
