@@ -52,7 +52,7 @@ struct udp_listener {
     struct list lines[UDP_LINES];      /* its sessions, silent longest first */
     struct udp_membership *membership; /* of a group (udp_group.h); or NULL */
     bool whole;                        /* runs of replies can be sent as one packet (dgram.h) */
-    in_port_t port;
+    in_port_t port;                    /* that it has for itself; or 0 */
     bool is_picky; /* not all that arrives is for it: udp_net_takes() tells (udp_net.h) */
 };
 
@@ -96,7 +96,7 @@ struct udp {
     bool flushing;
     bool sends_runs;           /* the kernel can (dgram_sends_runs()) */
     int64_t ports_again;       /* until then no local port is asked for: there was none */
-    uint16_t listening[65536]; /* by port: our listeners; touched only where there are some */
+    uint16_t listening[65536]; /* by port: listeners that have it for themselves */
     struct list touched;
     uint64_t key[2];     /* secret, of hashes */
     struct udp_net *net; /* udp_net.h; NULL until a rule needs it */

@@ -18,7 +18,13 @@
 
 /* --- its socket ------------------------------------------------------------------------------ */
 
-static int attach(struct listener *l, in_port_t port)
+/* Do others listen on its port as well (SO_REUSEADDR)? */
+static bool is_shared(const struct conf_listen *conf, const struct addr *bound)
+{
+    return addr_is_group(bound) || conf->broadcast;
+}
+
+static int attach(struct listener *l, const struct addr *bound)
 {
     struct udp *all = udp_of(l->worker);
     struct udp_listener *u = all ? calloc(1, sizeof(*u)) : NULL;
@@ -31,8 +37,8 @@ static int attach(struct listener *l, in_port_t port)
         list_init(&u->lines[line]);
     all->sends_runs = dgram_sends_runs(l->fd);
     u->whole = all->sends_runs;
-    u->port = port;
-    all->listening[port]++;
+    u->port = is_shared(l->conf, bound) ? 0 : bound->port;
+    all->listening[u->port]++;
     l->udp = u;
     return 0;
 }
@@ -48,10 +54,9 @@ static void detach(struct listener *l)
 /* What its socket has to tell and to do. */
 static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
 {
-    bool is_group = addr_is_group(bound);
     unsigned how = 0;
 
-    if (is_group || conf->broadcast)
+    if (is_shared(conf, bound))
         how |= DGRAM_SHARED | DGRAM_PATHS | DGRAM_TTL;
     else
         how |= DGRAM_RUNS;
@@ -64,7 +69,7 @@ static unsigned wanted(const struct conf_listen *conf, const struct addr *bound)
 
 static int set_up(struct listener *l, const struct addr *bound, const char **why)
 {
-    int error = attach(l, bound->port);
+    int error = attach(l, bound);
 
     if (error)
         return error;
@@ -151,9 +156,9 @@ static enum admit take_place(struct listener *l)
     return admit;
 }
 
-/* A client that is a listener of ours: only a forged datagram can be from there, and what it is
- * answered would be a question again, for ever. (IPv4 from ourselves does not come in from outside,
- * but IPv6 does.) */
+/* A client that is a listener of ours, on a port that nobody shares: only a forged datagram can be
+ * from there, and what it is answered would be a question again, for ever. (IPv4 from ourselves
+ * does not come in from outside, but IPv6 does.) */
 static bool is_listener(const struct listener *l, const struct dgram_path *path)
 {
     return l->worker->udp->listening[path->peer.port] > 0 &&

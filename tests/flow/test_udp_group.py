@@ -275,15 +275,17 @@ def own_host(t, v):
                  "ba": {"listen": at(v.group, PORT), "interface": "eth2",
                         "upstream": {"address": at(v.group, PORT), "interface": "eth1"}}})
     wait_members(d, v.group, "eth1", "eth2")
-    receiver, client = net.b[0].member(v.group, PORT), net.relay.peer(interface="eth1",
-                                                                      ipv6=v is V6)
-    beside = net.a[0].member(v.group, PORT)
-    for i in range(10):
-        client.send(b"%d" % i, v.group, PORT)
-        seen = receiver.receive(b"%d" % i)
-        check_equal(beside.receive(b"%d" % i).source, (v.of("a"), client.port), "who said it")
-    receiver.answer(seen, b"answer")
-    client.receive(b"answer")
+    receiver, beside = net.b[0].member(v.group, PORT), net.a[0].member(v.group, PORT)
+    for port in (0, PORT):  # also from the group's own port, as with multicast DNS
+        client = net.relay.peer(port, interface="eth1", ipv6=v is V6)
+        for i in range(10):
+            data = b"%d of %d" % (i, port)
+            client.send(data, v.group, PORT)
+            seen = receiver.receive(data)
+            check_equal(beside.receive(data).source, (v.of("a"), client.port), "who said it")
+        receiver.answer(seen, b"answer")
+        if port == 0:
+            client.receive(b"answer")
     check_equal(receiver.waiting() + beside.waiting(), [], "what else came")
 
 
