@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Datagrams: through restarts, over a crash, by a socket unit.
 
-udp_rule='dns = { listen = [ "udp:127.0.0.1:53", "udp:*:54" ]; upstream = "127.0.0.1:7"; };'
+udp_rule='dns = { listen = [ "udp:127.0.0.1:1053", "udp:*:1054" ]; upstream = "127.0.0.1:7"; };'
 
 # An upstream that answers with what it got and the port that it came from: another port is another session.
 udp_upstream() {
@@ -21,13 +21,13 @@ ask() {
     expect "the answer" "$answer" "$2 *" >&2 && echo "${answer##* }"
 }
 
-udp_inodes() { ss -Hlune "sport = :53 or sport = :54" 2> /dev/null | grep -o 'ino:[0-9]*'; }
+udp_inodes() { ss -Hlune "sport = :1053 or sport = :1054" 2> /dev/null | grep -o 'ino:[0-9]*'; }
 
 udp_sessions_survive_restarts() {
     local one other port wild inodes i pid
     write_conf <<< "rules = { $udp_rule };"
     udp_upstream && start_clean || return 1
-    exec {one}<> /dev/udp/127.0.0.1/53 {other}<> /dev/udp/127.0.0.2/54
+    exec {one}<> /dev/udp/127.0.0.1/1053 {other}<> /dev/udp/127.0.0.2/1054
     port=$(ask "$one" hello) && wild=$(ask "$other" hello) && inodes=$(udp_inodes) || return 1
     for _ in 1 2 3; do
         mark_journal
@@ -61,7 +61,7 @@ RestartSec=3s'
     kill -KILL "$pid"
     await is SubState auto-restart || return 1
     for ((i = 0; i < 20; i++)); do
-        exec {s}<> "/dev/udp/127.0.0.1/$((53 + i % 2))" || return 1
+        exec {s}<> "/dev/udp/127.0.0.1/$((1053 + i % 2))" || return 1
         echo "client $i" >&"$s"
         clients+=("$s")
     done
@@ -78,10 +78,10 @@ RestartSec=3s'
 udp_addresses_change_over_restarts_and_reloads() {
     local host s pid
     udp_upstream
-    write_conf <<< 'rules = { dns = { listen = "udp:0.0.0.0:53"; upstream = "127.0.0.1:7"; }; };'
+    write_conf <<< 'rules = { dns = { listen = "udp:0.0.0.0:1053"; upstream = "127.0.0.1:7"; }; };'
     start_clean || return 1
     for host in 127.0.0.1 '*' 127.0.0.2 0.0.0.0; do
-        write_conf <<< "rules = { dns = { listen = \"udp:$host:53\"; upstream = \"127.0.0.1:7\"; }; };"
+        write_conf <<< "rules = { dns = { listen = \"udp:$host:1053\"; upstream = \"127.0.0.1:7\"; }; };"
         case $host in
         127.0.0.1) systemctl reload "$unit" ;;
         '*') restart_once ;;
@@ -92,13 +92,13 @@ udp_addresses_change_over_restarts_and_reloads() {
             ;;
         *)
             # It goes, and comes back at once.
-            write_conf <<< 'rules = { dns = { listen = "udp:127.0.0.1:54"; upstream = "127.0.0.1:7"; }; };'
+            write_conf <<< 'rules = { dns = { listen = "udp:127.0.0.1:1054"; upstream = "127.0.0.1:7"; }; };'
             systemctl reload "$unit" &&
-                write_conf <<< "rules = { dns = { listen = \"udp:$host:53\"; upstream = \"127.0.0.1:7\"; }; };" &&
+                write_conf <<< "rules = { dns = { listen = \"udp:$host:1053\"; upstream = \"127.0.0.1:7\"; }; };" &&
                 systemctl reload "$unit"
             ;;
         esac || return 1
-        exec {s}<> "/dev/udp/127.0.0.$([ "$host" = 127.0.0.2 ] && echo 2 || echo 1)/53"
+        exec {s}<> "/dev/udp/127.0.0.$([ "$host" = 127.0.0.2 ] && echo 2 || echo 1)/1053"
         await eval "ask $s hello" || return 1
         exec {s}>&-
     done
