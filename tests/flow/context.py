@@ -35,6 +35,11 @@ class Context:
         """Remember for the report of a failure."""
         self.notes.append(text)
 
+    def tell(self, text):
+        """Say it also when the test passes."""
+        self.note(text)
+        print("note: " + text)
+
     def need(self, feature):
         """Skip unless the build, the machine or the user has it."""
         if feature == "root":

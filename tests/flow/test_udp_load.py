@@ -39,7 +39,7 @@ class UnderLoad:
     def finish(self, lost=0):
         """Let the load end, and compare its account with the log. `lost`: so many at most."""
         report = self.load.stop()
-        self.t.note("%(sent)d datagrams, %(lost)d of them lost" % report)
+        self.t.tell("%(sent)d datagrams, %(lost)d of them lost" % report)
         check(report["answered"] > 0, "nothing was answered")
         check_equal([l[""] for l in self.d.sessions() if l["rule"].startswith("load-")], [],
                     "sessions that ended")
