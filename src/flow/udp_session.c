@@ -113,7 +113,8 @@ void udp_session_keep(struct session *s, const struct dgram *d)
     }
     k->size = d->size;
     k->segment = d->segment;
-    memcpy(k->bytes, d->bytes, d->size);
+    if (d->size > 0)
+        memcpy(k->bytes, d->bytes, d->size);
     list_append(&u->kept, &k->link);
     u->kept_bytes += d->size + KEPT_OVERHEAD;
 }
