@@ -11,6 +11,9 @@ int64_t clock_monotonic_ms(void);
 /* The same clock in microseconds, for a protocol that wants it so. */
 int64_t clock_monotonic_us(void);
 
+/* CPU time that the calling thread has used, in microseconds (CLOCK_THREAD_CPUTIME_ID). */
+int64_t clock_thread_cpu_us(void);
+
 /* Milliseconds since the Unix epoch (CLOCK_REALTIME): for people, never for timers. */
 int64_t clock_wall_ms(void);
 

@@ -237,6 +237,8 @@ void udp_listener_readable(struct watch *w, unsigned events)
         for (int i = 0; i < count; i++)
             take(l, (unsigned)i);
         send_touched(all);
+        if (count > 0)
+            loop_received(l->worker->loop, (unsigned)count);
         if (count < DGRAM_BATCH)
             break;
     }

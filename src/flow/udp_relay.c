@@ -228,6 +228,7 @@ struct verdict udp_relay_event(struct session *s, enum side side, unsigned event
         return VERDICT_END(END_DONE); /* nobody has asked for this one */
     count = read_replies(s, most);
     if (count > 0) {
+        loop_received(s->worker->loop, (unsigned)count);
         take_replies(s, (unsigned)count);
         learn(s, (unsigned)count);
         count_answers(s->udp, (unsigned)count, most);

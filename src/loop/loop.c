@@ -8,9 +8,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "loop/engine.h"
+#include "loop/pace.h"
 #include "loop/timer.h"
 
 /* By descriptor: who watches it. The generation tells this watch from earlier ones of the number.
@@ -31,6 +34,9 @@ struct loop {
     struct timers timers;
     struct list deferred;
     int64_t now;
+    unsigned received; /* datagrams in this batch */
+    bool sleeps_exactly;
+    struct pace pace;
     loop_moved_fn *moved;
     void *moved_arg;
     struct engine_event batch[ENGINE_BATCH];
@@ -231,6 +237,34 @@ static int wait_ms(const struct loop *loop)
     return left < INT_MAX ? (int)left : INT_MAX;
 }
 
+void loop_received(struct loop *loop, unsigned count)
+{
+    loop->received += count;
+}
+
+/* The kernel's slack is 50 us unless asked for less: more than the rest itself (prctl(2)). */
+static void sleep_exactly(struct loop *loop, int64_t us)
+{
+    struct timespec t = {.tv_nsec = us * 1000};
+
+    if (!loop->sleeps_exactly)
+        prctl(PR_SET_TIMERSLACK, 1000UL);
+    loop->sleeps_exactly = true;
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL); /* a signal ends it: so be it */
+}
+
+static void rest(struct loop *loop)
+{
+    int64_t us;
+
+    if (loop->received == 0 || loop->stopping)
+        return;
+    us = pace_turn(&loop->pace, loop->received, clock_monotonic_us(), clock_thread_cpu_us);
+    loop->received = 0;
+    if (us > 0)
+        sleep_exactly(loop, us);
+}
+
 static void dispatch(struct loop *loop, const struct engine_event *event)
 {
     const struct slot *slot = &loop->slots[event->fd];
@@ -257,6 +291,7 @@ int loop_run(struct loop *loop)
             dispatch(loop, &loop->batch[i]);
         run_timers(loop);
         run_deferred(loop);
+        rest(loop);
     }
     return 0;
 }

@@ -106,4 +106,11 @@ void loop_timer_stop(struct loop *loop, struct timer *t);
 /* Call fn when every event of this batch has been dispatched. Once for each call. */
 void loop_defer(struct loop *loop, struct deferred *d, void (*fn)(struct deferred *d));
 
+/*
+ * `count` datagrams have been received in this batch. Where they come thick and fast but few at a
+ * time, the loop rests for some microseconds before it waits again, so that more come together, as
+ * long as that pays (pace.h). All that the loop does is late by so much then.
+ */
+void loop_received(struct loop *loop, unsigned count);
+
 #endif

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -576,6 +577,35 @@ START_TEST(a_burst_of_signals_is_one_event)
 }
 END_TEST
 
+/* As long as there is a byte that is never read. */
+static void receive(struct watch *w, unsigned events)
+{
+    struct probe *p = container_of(w, struct probe, watch);
+
+    (void)events;
+    loop_received(p->loop, 16);
+    p->calls++;
+    if (prctl(PR_GET_TIMERSLACK) == 1000 || p->calls == 10000000)
+        loop_stop(p->loop);
+}
+
+/* That it has slept shows in how exactly it wants to be woken. */
+START_TEST(datagrams_that_come_thick_and_fast_are_rested_for)
+{
+    struct loop *loop = make(_i);
+    struct probe p;
+
+    ck_assert_int_ne(prctl(PR_GET_TIMERSLACK), 1000);
+    set_up(&p, loop);
+    start(&p, LOOP_READ, receive);
+    ck_assert_int_eq(write(p.peer, "x", 1), 1);
+    ck_assert_int_eq(loop_run(loop), 0);
+    ck_assert_int_eq(prctl(PR_GET_TIMERSLACK), 1000);
+    tear_down(&p);
+    loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop");
@@ -598,6 +628,7 @@ int main(void)
     tcase_add_loop_test(tcase, timers_fire_in_order_and_once, 0, n);
     tcase_add_loop_test(tcase, a_timer_never_fires_early, 0, n);
     tcase_add_loop_test(tcase, a_burst_of_signals_is_one_event, 0, n);
+    tcase_add_loop_test(tcase, datagrams_that_come_thick_and_fast_are_rested_for, 0, n);
     tcase_add_test(both, auto_moves_while_running);
     tcase_add_test(both, a_move_in_the_middle_of_a_batch_loses_nothing);
     return suite_run(suite);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "loop/pace.h"
+
+/* A period, long enough to tell one from another through the noise. */
+#define PERIOD_US 10000
+
+/* Of a slower stream all CPU that could be saved is little. A second. */
+#define RATE_LEAST 100000
+
+/* A turn with so many is as good as it gets. */
+#define FULL 48
+
+/* It has paid: compare again after so long. It has not: try again after so long. */
+#define AGAIN_US 500000
+
+/* It pays when a datagram costs less by this part at least ... */
+#define SAVED_PART 16
+
+/* ... and no more than this part of the rate is lost: senders take turns with their answers then.
+ */
+#define LOST_PART 4
+
+static bool has_paid(const struct pace *p, int64_t rate, int64_t cost)
+{
+    return cost <= p->plain_cost - p->plain_cost / SAVED_PART &&
+           rate >= p->plain_rate - p->plain_rate / LOST_PART;
+}
+
+/* A period is over. */
+static void judge(struct pace *p, int64_t now, int64_t rate, int64_t cost)
+{
+    if (rate < RATE_LEAST) {
+        p->resting = false;
+    } else if (!p->resting) {
+        p->plain_rate = rate;
+        p->plain_cost = cost;
+        p->resting = now >= p->until;
+        if (p->resting)
+            p->until = now + AGAIN_US;
+    } else if (!has_paid(p, rate, cost)) {
+        p->resting = false;
+        p->until = now + AGAIN_US;
+    } else if (now >= p->until) {
+        p->resting = false; /* for one period, to compare */
+    }
+}
+
+int64_t pace_turn(struct pace *p, unsigned count, int64_t now, int64_t (*cpu_now)(void))
+{
+    int64_t length = now - p->since;
+
+    p->handled += count;
+    if (length >= PERIOD_US) {
+        int64_t cpu = cpu_now();
+
+        judge(p, now, p->handled * INT64_C(1000000) / length, (cpu - p->cpu) * 1000 / p->handled);
+        p->since = now;
+        p->cpu = cpu;
+        p->handled = 0;
+    }
+    return p->resting && count < FULL ? PACE_REST_US : 0;
+}
