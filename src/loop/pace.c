@@ -37,13 +37,16 @@ static void judge(struct pace *p, int64_t now, int64_t rate, int64_t cost)
         p->plain_rate = rate;
         p->plain_cost = cost;
         p->resting = now >= p->until;
+        p->proven = false;
         if (p->resting)
             p->until = now + AGAIN_US;
     } else if (!has_paid(p, rate, cost)) {
         p->resting = false;
-        p->until = now + AGAIN_US;
-    } else if (now >= p->until) {
-        p->resting = false; /* for one period, to compare */
+        /* It did so far: perhaps everything costs more now. Compare at once. */
+        p->until = p->proven ? now : now + AGAIN_US;
+    } else {
+        p->proven = true;
+        p->resting = now < p->until; /* not for one period, to compare */
     }
 }
 

@@ -20,6 +20,7 @@
 /* Zeroed, it has seen nothing yet. */
 struct pace {
     bool resting;
+    bool proven;        /* it has paid since it was last compared */
     uint32_t handled;   /* in this period ... */
     int64_t since;      /* ... which began then */
     int64_t cpu;        /* the thread's at that time */
