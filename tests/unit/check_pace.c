@@ -187,6 +187,10 @@ START_TEST(it_rests_on_while_that_pays)
     ck_assert(!go_on(&p, &now, 200000, 4000)); /* the machine has become slower: */
     ck_assert(go_on(&p, &now, 200000, 5000));  /* compared at once */
     ck_assert(go_on(&p, &now, 200000, 4000));
+    ck_assert(!go_on(&p, &now, 200000, 6000));
+    ck_assert(go_on(&p, &now, 200000, 6000));
+    ck_assert(!go_on(&p, &now, 200000, 6000)); /* that was not it */
+    ck_assert(!go_on(&p, &now, 200000, 6000));
     begin(&p, &now);
     ck_assert(!go_on(&p, &now, 140000, 1500)); /* senders are kept waiting */
     begin(&p, &now);
