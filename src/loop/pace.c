@@ -12,8 +12,13 @@
 /* A turn with so many is as good as it gets. */
 #define FULL 48
 
-/* It has paid: compare again after so long. It has not: try again after so long. */
+/* It has paid: compare again after so long. */
 #define AGAIN_US 500000
+
+/* It has not: try again after so long, the second time in a row after twice that, and so on: to be
+ * wrong once, because of something else on the machine, costs little, and to be right as well. */
+#define WAIT_FIRST_US 50000
+#define WAIT_MOST_US  800000
 
 /* It pays when a datagram costs less by this part at least ... */
 #define SAVED_PART 16
@@ -21,6 +26,13 @@
 /* ... and no more than this part of the rate is lost: senders take turns with their answers then.
  */
 #define LOST_PART 4
+
+static int64_t longer(int64_t wait)
+{
+    if (wait == 0)
+        return WAIT_FIRST_US;
+    return wait < WAIT_MOST_US ? 2 * wait : wait;
+}
 
 static bool has_paid(const struct pace *p, int64_t rate, int64_t cost)
 {
@@ -42,10 +54,13 @@ static void judge(struct pace *p, int64_t now, int64_t rate, int64_t cost)
             p->until = now + AGAIN_US;
     } else if (!has_paid(p, rate, cost)) {
         p->resting = false;
+        if (!p->proven)
+            p->wait = longer(p->wait);
         /* It did so far: perhaps everything costs more now. Compare at once. */
-        p->until = p->proven ? now : now + AGAIN_US;
+        p->until = p->proven ? now : now + p->wait;
     } else {
         p->proven = true;
+        p->wait = 0;
         p->resting = now < p->until; /* not for one period, to compare */
     }
 }

@@ -25,6 +25,7 @@ struct pace {
     int64_t since;      /* ... which began then */
     int64_t cpu;        /* the thread's at that time */
     int64_t until;      /* resting: when it is compared anew. Else: not before that is it tried */
+    int64_t wait;       /* not proven: so long until it is tried again */
     int64_t plain_rate; /* in the last period without rests: a second ... */
     int64_t plain_cost; /* ... and nanoseconds of CPU each */
 };

@@ -201,6 +201,28 @@ START_TEST(it_rests_on_while_that_pays)
 }
 END_TEST
 
+START_TEST(it_is_tried_ever_more_seldom_where_it_never_pays)
+{
+    struct pace p;
+    int64_t now;
+    int rested = 0;
+
+    begin(&p, &now);
+    for (int i = 0; i < 1000; i++) /* ten seconds */
+        rested += go_on(&p, &now, 200000, 3000);
+    ck_assert_int_ge(rested, 10); /* but never given up */
+    ck_assert_int_le(rested, 20);
+    while (!p.resting)
+        go_on(&p, &now, 200000, 3000);
+    ck_assert(go_on(&p, &now, 200000, 2000)); /* it pays, once */
+    ck_assert(!go_on(&p, &now, 200000, 3000));
+    rested = 0;
+    for (int i = 0; i < 15; i++)
+        rested += go_on(&p, &now, 200000, 3000);
+    ck_assert_int_ge(rested, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("pace");
@@ -211,6 +233,7 @@ int main(void)
     tcase_add_test(tc, who_waits_for_answers_is_hardly_delayed);
     tcase_add_test(tc, full_turns_are_followed_by_the_next_at_once);
     tcase_add_test(tc, it_rests_on_while_that_pays);
+    tcase_add_test(tc, it_is_tried_ever_more_seldom_where_it_never_pays);
     tcase_add_test(tc, rests_end_with_the_stream);
     suite_add_tcase(s, tc);
     return suite_run(s);
