@@ -187,7 +187,7 @@ def anew(t):
     def meanwhile():
         rounds[0] += 1
         if rounds[0] % 20 == 0:
-            # It finds the signal and datagrams at once; what it says then comes round to the next.
+            # It finds the signal and datagrams at once: what it says then may come round to the next.
             start = len(d.lines())
             while_stopped(d)(burst)
             d.wait_line(start, "listening")
