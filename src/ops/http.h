@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * HTTP, spoken by libmicrohttpd within the loop: one server a socket, its epoll descriptor watched
+ * by ours. This file and http.c are the only ones that know the library.
+ */
+#ifndef PENSTOCK_OPS_HTTP_H
+#define PENSTOCK_OPS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "loop/loop.h"
+#include "os/fds.h"
+
+struct http;
+struct answer;
+struct request;
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_OTHER };
+
+enum http_method request_method(const struct request *rq); /* HEAD is GET without the body */
+const char *request_path(const struct request *rq);        /* without the query; not decoded */
+
+/* The value of a key of the query, decoded; NULL when it isn't there, "" when it has none. */
+const char *request_query(const struct request *rq, const char *key);
+
+/* Is there a key in the query that is not in `known` (ended by NULL)? The first such, or NULL. */
+const char *request_unknown(const struct request *rq, const char *const *known);
+
+/* May it change anything? Who is asking is known on a UNIX socket only (SO_PEERCRED, unix(7)). */
+bool request_may_steer(const struct request *rq);
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+/* A body of `size` bytes, which is freed with free(3) in the end. NULL without memory: the client
+ * then gets 500. `type`: a media type, static. */
+struct answer *answer_bytes(unsigned status, const char *type, char *body, size_t size);
+
+/*
+ * A body that comes bit by bit. `fill` puts at most `size` bytes into `to` and returns how many;
+ * 0: nothing now, go on when stream_wake() is called; -1: that was all. It is called again in a
+ * later turn of the loop, so that each call is a slice. `done` is called exactly once, also when
+ * the client has gone. stream_wake() is allowed between.
+ */
+struct stream {
+    ssize_t (*fill)(struct stream *st, char *to, size_t size);
+    void (*done)(struct stream *st);
+    void *connection; /* http.c's own */
+};
+
+struct answer *answer_stream(const char *type, struct stream *st);
+void stream_wake(struct stream *st);
+
+/* Add a header; both texts are copied. */
+void answer_header(struct answer *a, const char *name, const char *value);
+
+/*
+ * An answer that comes later (a reload): the handler returns request_wait(), keeps the request, and
+ * calls request_answer() once. `gone` is called instead when the client has gone.
+ */
+struct answer *request_wait(struct request *rq, void (*gone)(void *arg), void *arg);
+void request_answer(struct request *rq, struct answer *a);
+
+/* --- servers --------------------------------------------------------------------------------- */
+
+/* Makes an answer, or NULL without memory. */
+typedef struct answer *http_handler(void *arg, struct request *rq);
+
+struct http_server {
+    int fd;         /* listening, non-blocking; the server closes it */
+    bool is_local;  /* a UNIX socket: requests have credentials */
+    uid_t owner;    /* of its file: may steer ... */
+    gid_t group;    /* ... as may this group ... */
+    bool group_may; /* ... if that is set */
+};
+
+/* Serve on it; each connection books one descriptor of `fds`. NULL and errno on failure, and then
+ * the descriptor is the caller's still. */
+struct http *http_new(struct loop *loop, struct fds *fds, const struct http_server *server,
+                      http_handler *handler, void *arg);
+
+/* Close the socket and every connection. NULL is allowed. */
+void http_free(struct http *h);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the API says of a rule and of a session (penstock-api(7)). Each returns a new object, or
+ * NULL without memory. */
+#ifndef PENSTOCK_OPS_JSON_H
+#define PENSTOCK_OPS_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "flow/account.h"
+
+struct rule;
+struct session;
+
+json_t *json_rule(const struct rule *rule);
+
+/* `now` is loop time, `wall` the same moment since the epoch; both in milliseconds. */
+json_t *json_session(const struct session *s, int64_t now, int64_t wall);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The operator's side of the daemon: one HTTP API, on a UNIX socket for everything, and if the
+ * config says so on a TCP address for reading (penstock-api(7)). It runs in the daemon's loop,
+ * in slices that no session notices; the relay knows nothing of it.
+ */
+#ifndef PENSTOCK_OPS_OPS_H
+#define PENSTOCK_OPS_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "flow/worker.h"
+
+struct ops;
+
+/* The last reload, or the one under way. */
+enum ops_outcome { OPS_RELOAD_NONE, OPS_RELOAD_BUSY, OPS_RELOAD_OK, OPS_RELOAD_FAILED };
+
+struct ops_reload {
+    enum ops_outcome outcome;
+    int64_t at_ms;                          /* since the epoch, when it was over */
+    uint64_t generation;                    /* of the config at work: 1 at the start */
+    size_t added, removed, changed, failed; /* rules */
+    const struct conf_errors *errors;       /* of the files; NULL: none, or not read yet */
+    const char *error;                      /* FAILED: the first reason; else NULL */
+};
+
+/* What the daemon does for its operators. All pointers are borrowed and outlive the ops. */
+struct ops_host {
+    struct worker *worker;
+    const char *config_path;
+    const struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
+    const struct ops_reload *(*reloaded)(void *arg);
+    void (*reload)(void *arg); /* begin one; ops_reloaded() is called when it is over */
+    void *arg;
+};
+
+/*
+ * Open what the config asks for. What can't be had and was asked for in so many words is logged and
+ * makes it fail with a negative errno; the socket at its default place may fail, and then there is
+ * none. `*out` is NULL in a build without it, which is no error unless the config asks for it.
+ */
+int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf);
+
+/* The config has changed: addresses and rights are as it says from here on. What can't be had is
+ * logged; then that socket stays as it was. */
+void ops_change(struct ops *ops, const struct conf *conf);
+
+/* A reload is over, whoever has asked for it. */
+void ops_reloaded(struct ops *ops);
+
+/* Close it all at once; nobody is waited for. NULL is allowed. */
+void ops_stop(struct ops *ops);
+
+#endif
