@@ -30,6 +30,12 @@ const char *request_query(const struct request *rq, const char *key);
 /* Is there a key in the query that is not in `known` (ended by NULL)? The first such, or NULL. */
 const char *request_unknown(const struct request *rq, const char *const *known);
 
+/* A header's value, or NULL; the name in any case. */
+const char *request_header(const struct request *rq, const char *name);
+
+/* Who is asking, on a UNIX socket (SO_PEERCRED, unix(7)); false on TCP. */
+bool request_peer(const struct request *rq, pid_t *pid, uid_t *uid);
+
 /* May it change anything? Who is asking is known on a UNIX socket only (SO_PEERCRED, unix(7)). */
 bool request_may_steer(const struct request *rq);
 
