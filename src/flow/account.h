@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "loop/loop.h"
 #include "os/addr.h"
 
@@ -25,14 +26,19 @@ const char *end_word(enum end end);
 struct session;
 struct rule;
 
-/* A rule's counters; they only grow. */
+/* A rule's counters; they only grow. Those of a live session are added when it ends: totals.h has
+ * them all. Sessions that live now are `opened` less the sum of `ended`. */
 struct account {
-    atomic_ullong ended[ENDS];
-    atomic_ullong bytes_in; /* client to upstream */
+    atomic_ullong opened;        /* sessions that have begun */
+    atomic_ullong ended[ENDS];   /* sessions that have ended, by reason */
+    atomic_ullong refused[ENDS]; /* clients that never became one, by reason */
+    atomic_ullong bytes_in;      /* client to upstream */
     atomic_ullong bytes_out;
     atomic_ullong datagrams_in; /* UDP, likewise */
     atomic_ullong datagrams_out;
-    atomic_ullong dropped; /* datagrams of sessions that were not sent on */
+    atomic_ullong dropped;    /* datagrams of sessions that were not sent on */
+    struct histogram connect; /* TCP, UNIX: from accept until the upstream was connected */
+    struct histogram lasted;  /* from begin to end */
 };
 
 /* Refused clients of one rule: logged at most once a second, with their count. */
@@ -42,6 +48,9 @@ struct refusals {
     int64_t lines_since;   /* of sessions that make many lines ... */
     unsigned lines;        /* ... how many there have been since then */
 };
+
+/* Open the record of a session that is in the worker's list and has its id. */
+void account_opened(const struct session *s);
 
 /* Close the record of an ended session: counters, and its line in the log. */
 void account_session(const struct session *s, enum end end);

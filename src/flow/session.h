@@ -103,6 +103,13 @@ void session_begin(struct listener *l, int fd, const struct addr *client);
  */
 struct session *session_begin_datagrams(struct listener *l, const struct dgram_path *from);
 
+/* The worker's session of this id, or NULL. It walks over all. */
+struct session *session_by_id(const struct worker *w, uint64_t id);
+
+/* Bring the worker's list into the order of ids, in which sessions that begin stand by themselves:
+ * after some were adopted. */
+void sessions_sort(struct worker *w);
+
 /* The descriptors that it has at most at a time, which are booked. */
 unsigned session_fds(const struct session *s);
 

@@ -17,6 +17,7 @@
 #include "os/pipe.h"
 #include "upstream/resolve.h"
 
+struct observer;
 struct persist;
 struct udp;
 struct worker;
@@ -30,16 +31,17 @@ struct worker {
     struct resolver *resolver;
     struct fds *fds;
     struct pipe_pool pipes;
-    uint8_t *scratch;  /* SCRATCH_SIZE bytes: every read that copies goes through here */
-    struct list rules; /* all that are alive */
-    struct list sessions;
+    uint8_t *scratch;        /* SCRATCH_SIZE bytes: every read that copies goes through here */
+    struct list rules;       /* all that are alive */
+    struct list sessions;    /* all that are alive, by id: the first is the oldest */
     struct timer drain;      /* drain.h */
     struct persist *persist; /* persist.h; NULL until a session needs it */
     struct udp *udp;         /* udp.h; NULL until a rule needs it */
     uint64_t next_id;
-    uint64_t live;    /* sessions in the list */
-    uint64_t served;  /* sessions that have ended */
-    uint64_t refused; /* clients that never became one */
+    uint64_t live;                   /* sessions in the list */
+    uint64_t served;                 /* sessions that have ended */
+    uint64_t refused;                /* clients that never became one */
+    const struct observer *observer; /* observe.h; borrowed. NULL: nobody looks on */
     worker_changed_fn *changed;
     void *changed_arg;
 };
