@@ -31,7 +31,13 @@ struct api_call {
 
 typedef struct answer *api_handler(struct api_call *call);
 
-/* The http_handler of both servers; `arg` is the struct api. */
+/* One of the sockets that the API is asked on. */
+struct api_door {
+    struct api *api;
+    bool is_local; /* the UNIX socket, on which things can be changed */
+};
+
+/* The http_handler of both servers; `arg` is the struct api_door. */
 struct answer *api_route(void *arg, struct request *rq);
 
 /* --- answers (answer.c) ----------------------------------------------------------------------- */
@@ -39,9 +45,16 @@ struct answer *api_route(void *arg, struct request *rq);
 /* `body` is taken, also when it is NULL (no memory). */
 struct answer *answer_json(unsigned status, json_t *body);
 
+/* Add the headers that every answer has: it is not to be kept, and is what its type says. Those of
+ * the functions here have them already. NULL is allowed. */
+struct answer *answer_guarded(struct answer *a);
+
 /* {"error":{"code":...,"message":...}}; `code` is one of the API's few words. */
 struct answer *answer_error(unsigned status, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A text from outside (a path, a config's error): what is no UTF-8 becomes '?'. */
+json_t *json_plain(const char *text);
 
 /* --- handlers --------------------------------------------------------------------------------- */
 

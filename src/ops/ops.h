@@ -22,7 +22,8 @@ enum ops_outcome { OPS_RELOAD_NONE, OPS_RELOAD_BUSY, OPS_RELOAD_OK, OPS_RELOAD_F
 struct ops_reload {
     enum ops_outcome outcome;
     int64_t at_ms;                          /* since the epoch, when it was over */
-    uint64_t generation;                    /* of the config at work: 1 at the start */
+    uint64_t generation;                    /* of the config at work: 1 at the start ... */
+    int64_t loaded_at_ms;                   /* ... and since when it is, since the epoch */
     size_t added, removed, changed, failed; /* rules */
     const struct conf_errors *errors;       /* of the files; NULL: none, or not read yet */
     const char *error;                      /* FAILED: the first reason; else NULL */
