@@ -117,8 +117,10 @@ static void restore_account(struct account *a, const struct snap_rule *from)
     atomic_store(&a->dropped, from->dropped);
     for (uint32_t i = 0; i < from->ended_count; i++) {
         for (enum end end = 0; end < ENDS; end++) {
-            if (strcmp(from->ended[i].word, end_word(end)) == 0)
-                atomic_store(&a->ended[end], from->ended[i].count);
+            if (strcmp(from->ended[i].word, end_word(end)) != 0)
+                continue;
+            atomic_store(&a->ended[end], from->ended[i].count);
+            atomic_fetch_add(&a->opened, from->ended[i].count);
         }
     }
 }
@@ -383,6 +385,7 @@ static const char *restore_all(struct restoring *r)
     w->refused = r->snap->refused;
     r->set->conf = conf_ref(r->confs[r->snap->current].conf);
     restore_sessions(r);
+    sessions_sort(w);
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/observe.h"
 #include "flow/rule.h"
 #include "flow/session.h"
 #include "flow/udp.h"
@@ -153,15 +154,24 @@ static void on_timer(struct timer *t)
         loop_timer(rule->worker->loop, t, REFUSALS_MS, on_timer);
 }
 
+static void count_refused(struct rule *rule, const struct addr *client, enum end end,
+                          const char *why)
+{
+    struct worker *w = rule->worker;
+
+    atomic_fetch_add_explicit(&rule->account.refused[end], 1, memory_order_relaxed);
+    w->refused++;
+    if (w->observer)
+        w->observer->refused(w->observer->arg, rule, client, end, why);
+    worker_changed(w);
+}
+
 void account_refused(struct rule *rule, const struct addr *client, enum end end, const char *why)
 {
     struct refusals *r = &rule->refusals;
 
-    if (client) {
-        atomic_fetch_add_explicit(&rule->account.ended[end], 1, memory_order_relaxed);
-        rule->worker->refused++;
-        worker_changed(rule->worker);
-    }
+    if (client)
+        count_refused(rule, client, end, why);
     if (r->timer.place) {
         r->silent[end]++;
         return;
@@ -198,7 +208,8 @@ static bool is_one_of_many(const struct session *s, enum end end)
     }
 }
 
-/* A few in each second have a line of their own, the others are counted, but for who asks for all. */
+/* A few in each second have a line of their own, the others are counted, but for who asks for all.
+ */
 static bool is_silent(struct refusals *r, enum end end, struct rule *rule)
 {
     int64_t now = loop_now(rule->worker->loop);
@@ -219,15 +230,42 @@ static bool is_silent(struct refusals *r, enum end end, struct rule *rule)
     return true;
 }
 
+void account_opened(const struct session *s)
+{
+    const struct observer *o = s->worker->observer;
+
+    account_adopted(s);
+    if (o)
+        o->opened(o->arg, s);
+}
+
+void account_adopted(const struct session *s)
+{
+    atomic_fetch_add_explicit(&s->rule->account.opened, 1, memory_order_relaxed);
+}
+
+static void time_session(struct account *a, const struct session *s)
+{
+    int64_t lasted = clock_monotonic_ms() - s->started;
+
+    histogram_add(&a->lasted, lasted > 0 ? (uint64_t)lasted : 0);
+    if (!s->udp && s->connected)
+        histogram_add(&a->connect, s->connect_ms);
+}
+
 void account_session(const struct session *s, enum end end)
 {
     struct account *a = &s->rule->account;
+    const struct observer *o = s->worker->observer;
 
     atomic_fetch_add_explicit(&a->ended[end], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_in, s->flow[CLIENT].bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->bytes_out, s->flow[UPSTREAM].bytes, memory_order_relaxed);
     if (s->udp)
         count_datagrams(a, s->udp);
+    time_session(a, s);
+    if (o)
+        o->ended(o->arg, s, end, error_text(s, end));
     if (log_wants(s->worker->log, level_of(end)) &&
         !(is_one_of_many(s, end) && is_silent(&s->rule->refusals, end, s->rule)))
         log_session(s, end);

@@ -52,6 +52,9 @@ struct refusals {
 /* Open the record of a session that is in the worker's list and has its id. */
 void account_opened(const struct session *s);
 
+/* The same for one that another process has begun; nobody is told. */
+void account_adopted(const struct session *s);
+
 /* Close the record of an ended session: counters, and its line in the log. */
 void account_session(const struct session *s, enum end end);
 

@@ -18,7 +18,7 @@ struct observer {
     void (*opened)(void *arg, const struct session *s);
     /* Its last moment. `error` says more than `end`, or is NULL. */
     void (*ended)(void *arg, const struct session *s, enum end end, const char *error);
-    /* A client that never became a session. */
+    /* A client that never became a session; also one that the log is silent about. */
     void (*refused)(void *arg, const struct rule *rule, const struct addr *client, enum end end,
                     const char *error);
     void *arg;

@@ -220,6 +220,7 @@ void session_begin(struct listener *l, int fd, const struct addr *client)
     s->fd[CLIENT] = fd;
     s->client = *client;
     s->id = rule->worker->next_id++;
+    account_opened(s);
     worker_changed(rule->worker);
     session_step(s, dial_enter(s));
 }
@@ -240,6 +241,7 @@ struct session *session_begin_datagrams(struct listener *l, const struct dgram_p
     }
     s->id = rule->worker->next_id++;
     s->stage = l->conf->rule->target_count > 0 ? STAGE_RELAY : STAGE_DIAL;
+    account_opened(s);
     worker_changed(rule->worker);
     session_step(s, stage_of(s)->enter(s));
     return s->ended ? NULL : s;
@@ -252,7 +254,9 @@ struct session *session_adopt(struct rule *rule, struct listener *l, const struc
     if (!admit_adopt(rule, l, SESSION_FDS))
         return NULL;
     s = new_session(rule, l, conf);
-    if (!s)
+    if (s)
+        account_adopted(s);
+    else
         admit_release(rule, l, SESSION_FDS);
     return s;
 }
@@ -268,8 +272,10 @@ struct session *session_adopt_datagrams(struct rule *rule, struct listener *l,
     s = new_session(rule, l, conf);
     if (s)
         s->client = from->peer;
-    if (s && udp_session_attach(s, &from->local) == 0)
+    if (s && udp_session_attach(s, &from->local) == 0) {
+        account_adopted(s);
         return s;
+    }
     if (s)
         drop_session(s);
     admit_release(rule, l, SESSION_FDS_DATAGRAMS);

@@ -96,7 +96,9 @@ static bool have_ended(void *arg)
 {
     const struct ended *e = arg;
 
-    return atomic_load(&the_rule()->account.ended[e->end]) == e->count;
+    const struct account *a = &the_rule()->account;
+
+    return atomic_load(&a->ended[e->end]) + atomic_load(&a->refused[e->end]) == e->count;
 }
 
 static void await_end(enum end end, uint64_t count)

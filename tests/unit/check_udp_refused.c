@@ -59,9 +59,12 @@ static void apply_with(const char *options)
     apply(rest);
 }
 
+/* As a session, or as a client that never had one. */
 static uint64_t ended(enum end end)
 {
-    return atomic_load(&w.set.rules[0]->account.ended[end]);
+    const struct account *a = &w.set.rules[0]->account;
+
+    return atomic_load(&a->ended[end]) + atomic_load(&a->refused[end]);
 }
 
 struct awaited_end {
