@@ -7,11 +7,15 @@
 #ifndef PENSTOCK_OPS_EVENTS_H
 #define PENSTOCK_OPS_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
 #include "flow/observe.h"
+#include "loop/loop.h"
+#include "ops/http.h"
+#include "ops/ring.h"
 
 struct ops_reload;
 struct worker;
@@ -23,8 +27,9 @@ struct events {
     struct worker *worker;
     struct observer observer; /* the worker's, while there are readers */
     struct list readers;
-    char *ring;    /* NULL while nobody reads */
-    uint64_t head; /* bytes ever written; the ring holds the last EVENTS_BYTES */
+    struct ring ring;     /* empty while nobody reads */
+    struct deferred wake; /* readers are told once a turn of the loop ... */
+    bool waking;          /* ... that there is something */
 };
 
 void events_init(struct events *e, struct worker *worker);
@@ -32,7 +37,13 @@ void events_init(struct events *e, struct worker *worker);
 /* Every reader's stream ends. */
 void events_stop(struct events *e);
 
+/* A stream of all that happens from here on; NULL without memory. */
+struct answer *events_read(struct events *e);
+
 /* A reload is over. */
 void events_reloaded(struct events *e, const struct ops_reload *r);
+
+/* A rule was paused, resumed or drained: `word` is "paused", "resumed" or "draining". */
+void events_rule(struct events *e, const struct rule *rule, const char *word);
 
 #endif
