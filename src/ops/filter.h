@@ -42,4 +42,8 @@ bool filter_set(struct filter *f, const char *key, const char *text, char *error
 
 bool filter_takes(const struct filter *f, const struct session *s, int64_t now);
 
+/* Read a whole number: decimal digits and nothing else. False when it is none, or has more than 64
+ * bits. */
+bool filter_number(const char *text, uint64_t *number);
+
 #endif

@@ -11,8 +11,10 @@
 
 struct rule;
 struct session;
+struct totals;
 
-json_t *json_rule(const struct rule *rule);
+/* `totals` are the rule's (totals.h). */
+json_t *json_rule(const struct rule *rule, const struct totals *totals);
 
 /* `now` is loop time, `wall` the same moment since the epoch; both in milliseconds. */
 json_t *json_session(const struct session *s, int64_t now, int64_t wall);
