@@ -219,6 +219,7 @@ static void check_trees(struct checking *c, const struct conf_tree *trees, size_
     checking_loops(c);
     checking_feeds(c);
     check_exit_idle_time(c);
+    checking_control(c);
     if (rules == 0 && c->errors->fatal == 0)
         conf_errors_add(c->errors, (struct conf_place){c->conf->path, 0},
                         "there is no rule, needed is one at least: rules = { NAME = { listen = "

@@ -96,8 +96,7 @@ static const struct conf_listen *taken_by(const struct checking *c, const struct
     return other;
 }
 
-static const struct conf_listen *find_conflict(const struct checking *c,
-                                               const struct conf_listen *l)
+const struct conf_listen *checking_taken_by(const struct checking *c, const struct conf_listen *l)
 {
     const struct conf_listen *other = table_find(c->listens, l->text);
     bool shared = listen_is_shared(l);
@@ -141,7 +140,7 @@ void checking_conflicts(struct checking *c, struct conf_rule *rule)
 
     for (size_t i = 0; i < rule->listen_count && !c->no_memory; i++) {
         struct conf_listen *l = &rule->listens[i];
-        const struct conf_listen *other = find_conflict(c, l);
+        const struct conf_listen *other = checking_taken_by(c, l);
 
         if (other != NULL) {
             if (c->pending[i].source != reported)

@@ -78,6 +78,12 @@ void checking_effects(struct checking *c, struct conf_rule *rule, const struct c
 /* Set the rule's addresses and upstream from its group. */
 void checking_addresses(struct checking *c, struct conf_rule *rule, const struct conf_node *group);
 
+/* Which listener there is where `l` would be bound, or NULL. */
+const struct conf_listen *checking_taken_by(const struct checking *c, const struct conf_listen *l);
+
+/* Once all rules have been checked: the daemon's own sockets. */
+void checking_control(struct checking *c);
+
 /* Is none of the rule's addresses taken? */
 void checking_conflicts(struct checking *c, struct conf_rule *rule);
 

@@ -36,6 +36,9 @@ enum conf_on_change {
     ON_CHANGE_KILL = 0
 };
 
+/* daemon.control; "off": none. */
+#define CONF_CONTROL_DEFAULT "/run/penstock/control.sock"
+
 /* Where something was written. `file` is "default" for a built-in value. */
 struct conf_place {
     const char *file;
@@ -180,6 +183,9 @@ void conf_error_print(const struct conf_error *error, FILE *out);
 /* Print each as "file:line: text" (warnings: "file:line: warning: text"), a line each. */
 void conf_errors_print(const struct conf_errors *errors, FILE *out);
 void conf_errors_free(struct conf_errors *errors);
+
+/* Is there to be a control socket? */
+bool conf_has_control(const struct conf_daemon *d);
 
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */

@@ -40,6 +40,8 @@ static bool has_effect(const struct dumping *d, const struct option *o)
 {
     if (strncmp(o->name, "socket_", strlen("socket_")) == 0)
         return d->socket_file;
+    if (strncmp(o->name, "control_", strlen("control_")) == 0)
+        return conf_has_control(d->base);
     if (strncmp(o->name, "udp_", strlen("udp_")) == 0)
         return d->datagram;
     if (strcmp(o->name, "ttl") == 0)

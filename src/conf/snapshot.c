@@ -2,6 +2,8 @@
 /* The snapshot's life, and what follows from it alone. */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "conf/options.h"
@@ -26,6 +28,11 @@ struct conf_place conf_daemon_place(const struct conf *conf, const char *option)
     if (o == NULL || conf->daemon_at[o - table].file == NULL)
         return (struct conf_place){"default", 0};
     return conf->daemon_at[o - table];
+}
+
+bool conf_has_control(const struct conf_daemon *d)
+{
+    return strcmp(d->control, "off") != 0;
 }
 
 const struct conf_listen *conf_not_passed(const struct conf *conf)

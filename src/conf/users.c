@@ -12,9 +12,9 @@ struct owner {
     const char *kind, *quote, *name;
 };
 
-static bool is_one_of(const char *name, const char *one, const char *other)
+static bool is_one_of(const char *name, const char *one, const char *other, const char *third)
 {
-    return strcmp(name, one) == 0 || strcmp(name, other) == 0;
+    return strcmp(name, one) == 0 || strcmp(name, other) == 0 || strcmp(name, third) == 0;
 }
 
 static void check_option(const struct owner *owner, const struct conf_node *m,
@@ -26,9 +26,11 @@ static void check_option(const struct owner *owner, const struct conf_node *m,
 
     if (m->name == NULL || m->type != NODE_TEXT)
         return;
-    if (is_one_of(m->name, "user", "socket_owner") && user_find(m->text, &uid, &gid) != 0)
+    if (is_one_of(m->name, "user", "socket_owner", "control_owner") &&
+        user_find(m->text, &uid, &gid) != 0)
         what = "user";
-    else if (is_one_of(m->name, "group", "socket_group") && group_find(m->text, &gid) != 0)
+    else if (is_one_of(m->name, "group", "socket_group", "control_group") &&
+             group_find(m->text, &gid) != 0)
         what = "group";
     if (what != NULL)
         conf_errors_warn(errors, m->at, "%s%s%s%s: %s = \"%.60s\": this machine has no such %s",

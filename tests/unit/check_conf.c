@@ -122,6 +122,8 @@ START_TEST(the_dump_has_everything_filled_in)
                            "    watch_config = false;\n"
                            "    exit_idle_time = \"off\";\n"
                            "    user = \"nobody\";\n"
+                           "    control = \"/run/penstock/control.sock\";\n"
+                           "    control_mode = \"0660\";\n"
                            "};\n"
                            "rules = {\n"
                            "    a = {\n"
