@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * HTTP, spoken by libmicrohttpd within the loop: one server a socket, its epoll descriptor watched
- * by ours. This file and http.c are the only ones that know the library.
+ * by ours. Only http*.c know the library.
  */
 #ifndef PENSTOCK_OPS_HTTP_H
 #define PENSTOCK_OPS_HTTP_H
@@ -41,15 +41,16 @@ bool request_may_steer(const struct request *rq);
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* A body of `size` bytes, which is freed with free(3) in the end. NULL without memory: the client
- * then gets 500. `type`: a media type, static. */
+/* A body of `size` bytes, which is freed with free(3) in any case. NULL without memory, also when
+ * `body` is NULL: the client then gets 500. `type`: a media type. */
 struct answer *answer_bytes(unsigned status, const char *type, char *body, size_t size);
 
 /*
  * A body that comes bit by bit. `fill` puts at most `size` bytes into `to` and returns how many;
  * 0: nothing now, go on when stream_wake() is called; -1: that was all. It is called again in a
  * later turn of the loop, so that each call is a slice. `done` is called exactly once, also when
- * the client has gone. stream_wake() is allowed between.
+ * the client has gone, or there was no memory for the answer (NULL). stream_wake() is allowed
+ * between, also within fill().
  */
 struct stream {
     ssize_t (*fill)(struct stream *st, char *to, size_t size);
@@ -81,6 +82,9 @@ struct http_server {
     uid_t owner;    /* of its file: may steer ... */
     gid_t group;    /* ... as may this group ... */
     bool group_may; /* ... if that is set */
+
+    unsigned clients; /* at a time, the others wait; 0: 1000 on a UNIX socket, 256 on TCP */
+    unsigned idle_s;  /* who says and takes nothing for so long is closed; 0: 30 */
 };
 
 /* Serve on it; each connection books one descriptor of `fds`. NULL and errno on failure, and then
@@ -88,7 +92,8 @@ struct http_server {
 struct http *http_new(struct loop *loop, struct fds *fds, const struct http_server *server,
                       http_handler *handler, void *arg);
 
-/* Close the socket and every connection. NULL is allowed. */
+/* Close the socket and every connection, done() and gone() are called. Never from within one of
+ * these, a handler or fill(). NULL is allowed. */
 void http_free(struct http *h);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Answers: what the library calls responses. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "ops/http_parts.h"
+
+struct answer *answer_bytes(unsigned status, const char *type, char *body, size_t size)
+{
+    struct answer *a = body ? calloc(1, sizeof(*a)) : NULL;
+
+    if (a)
+        a->response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    if (!a || !a->response) {
+        free(body);
+        free(a);
+        return NULL;
+    }
+    a->status = status;
+    answer_header(a, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    return a;
+}
+
+/* An answer without one of its headers is none. */
+void answer_header(struct answer *a, const char *name, const char *value)
+{
+    if (!a->response || MHD_add_response_header(a->response, name, value) == MHD_YES)
+        return;
+    MHD_destroy_response(a->response);
+    a->response = NULL;
+    a->stream = NULL;
+}
+
+void answer_free(struct answer *a)
+{
+    if (a && a->response)
+        MHD_destroy_response(a->response);
+    free(a);
+}
+
+enum MHD_Result answer_send(struct answer *a, struct request *rq)
+{
+    bool is_whole = a && a->response;
+    enum MHD_Result result;
+
+    if (is_whole && a->stream) {
+        a->stream->connection = rq;
+        rq->stream = a->stream;
+    }
+    result = MHD_queue_response(rq->connection, is_whole ? a->status : 500,
+                                is_whole ? a->response : rq->http->failure);
+    answer_free(a);
+    return result;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Clients: accepted here and handed to the library, so that a descriptor is booked for each, that
+ * at the limit the others wait in the backlog, and that nothing spins when descriptors run out. And
+ * the end of those whose connection is suspended, which the library doesn't look at.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ops/http_parts.h"
+#include "os/sock.h"
+
+#define ACCEPT_TURN 16
+#define REST_MS     500
+
+/* --- accepting ------------------------------------------------------------------------------- */
+
+static void listen_again(struct http *h)
+{
+    if (h->listening.fd >= 0 && h->rest.place == 0)
+        loop_change(h->loop, &h->listening, h->clients < h->server.clients ? LOOP_READ : 0);
+}
+
+static void on_rested(struct timer *t)
+{
+    listen_again(container_of(t, struct http, rest));
+}
+
+/* Without memory for the timer it goes on watching: a busy listener is better than a lost one. */
+static void rest(struct http *h)
+{
+    if (loop_timer(h->loop, &h->rest, REST_MS, on_rested) == 0)
+        loop_change(h->loop, &h->listening, 0);
+}
+
+static void forget(struct request *rq)
+{
+    fds_release(rq->http->fds, 1);
+    rq->http->clients--;
+    listen_again(rq->http);
+    free(rq);
+}
+
+/* The library closes the descriptor in any case. */
+static void begin(struct http *h, struct request *rq, const struct addr *peer)
+{
+    const struct sockaddr sa = {.sa_family = peer->family};
+
+    *rq = (struct request){.http = h, .fd = rq->fd, .watch = WATCH_NONE};
+    list_init(&rq->link);
+    list_init(&rq->turn);
+    h->clients++;
+    h->arriving = rq;
+    MHD_add_connection(h->library, rq->fd, &sa, sizeof(sa));
+    if (h->arriving) /* not even begun */
+        forget(rq);
+    h->arriving = NULL;
+}
+
+/* One who can't be had is closed at once: there is a reserve of descriptors for that. */
+static bool take(struct http *h)
+{
+    struct addr peer;
+    struct request *rq;
+    int fd = sock_accept(h->server.fd, &peer);
+
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
+        rest(h);
+    if (fd < 0)
+        return fd == -ECONNABORTED || fd == -EINTR;
+    rq = fds_book(h->fds, 1) ? malloc(sizeof(*rq)) : NULL;
+    if (rq) {
+        rq->fd = fd;
+        begin(h, rq, &peer);
+        return true;
+    }
+    close(fd);
+    return true;
+}
+
+static void on_listening(struct watch *w, unsigned events)
+{
+    struct http *h = container_of(w, struct http, listening);
+
+    (void)events;
+    for (int i = 0; i < ACCEPT_TURN && h->clients < h->server.clients; i++) {
+        if (!take(h))
+            return;
+    }
+    listen_again(h);
+}
+
+int http_listen(struct http *h)
+{
+    return loop_watch(h->loop, &h->listening, h->server.fd, LOOP_READ, on_listening);
+}
+
+void http_stop_listening(struct http *h)
+{
+    loop_timer_stop(h->loop, &h->rest);
+    loop_unwatch(h->loop, &h->listening);
+    if (h->server.fd >= 0)
+        close(h->server.fd);
+    h->server.fd = -1;
+}
+
+void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    struct http *h = arg;
+    struct request *rq = *context;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        h->arriving->connection = connection;
+        *context = h->arriving;
+        h->arriving = NULL;
+        return;
+    }
+    *context = NULL;
+    http_end_request(rq);
+    if (rq->stream)
+        rq->stream->connection = NULL;
+    forget(rq);
+}
+
+/* --- suspended connections ------------------------------------------------------------------- */
+
+/* An end of file on a UNIX socket is no end of the client if it has only shut its side; on TCP that
+ * can't be told, and such a client is given up. */
+static bool has_gone(const struct request *rq)
+{
+    struct pollfd p = {.fd = rq->fd};
+
+    return !rq->http->server.is_local || (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)));
+}
+
+/* Bytes are the next request, which can wait. */
+static void on_client(struct watch *w, unsigned events)
+{
+    struct request *rq = container_of(w, struct request, watch);
+    char byte;
+    ssize_t n = recv(rq->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0 || (n == 0 && !has_gone(rq))) {
+        loop_change(rq->http->loop, &rq->watch, 0);
+        return;
+    }
+    rq->hung_up = true;
+    http_wake(rq);
+}
+
+/* Where it can't be watched, a client that has gone is found when the answer goes on. */
+void http_sleep(struct request *rq)
+{
+    MHD_suspend_connection(rq->connection);
+    rq->asleep = true;
+    list_append(&rq->http->asleep, &rq->link);
+    loop_watch(rq->http->loop, &rq->watch, rq->fd, LOOP_READ, on_client);
+}
+
+void http_wake(struct request *rq)
+{
+    if (!rq->asleep)
+        return;
+    rq->asleep = false;
+    list_remove(&rq->link);
+    loop_unwatch(rq->http->loop, &rq->watch);
+    MHD_resume_connection(rq->connection);
+}

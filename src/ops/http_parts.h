@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the HTTP server have in common; nobody else includes this. */
+#ifndef PENSTOCK_OPS_HTTP_PARTS_H
+#define PENSTOCK_OPS_HTTP_PARTS_H
+
+#include <microhttpd.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "ops/http.h"
+
+/* Calls of fill() in one turn of the loop, of all streams together; the others wait for theirs. */
+#define HTTP_FILLS 8
+
+struct http {
+    struct loop *loop;
+    struct fds *fds;
+    struct http_server server; /* fd -1: closed */
+    http_handler *handler;
+    void *arg;
+    struct MHD_Daemon *library;
+    struct MHD_Response *failure; /* when there is no memory for an answer */
+    struct watch watch;           /* of the library's epoll descriptor */
+    struct timer timer;           /* when it wants to run; always set */
+    struct watch listening;
+    struct timer rest; /* out of descriptors or memory: accept again then */
+    unsigned clients;
+    struct request *arriving; /* between accept and the library's word that it has begun */
+    struct list asleep;       /* requests of suspended connections */
+    struct list in_turn;      /* requests whose streams wait for their turn, the first one first */
+    uint64_t turn;
+    unsigned fills; /* in this turn */
+    bool running;   /* within the library */
+};
+
+struct answer {
+    struct MHD_Response *response;
+    unsigned status;
+    struct stream *stream; /* or NULL */
+};
+
+/* One a connection, which has one request at a time. */
+struct request {
+    struct http *http;
+    struct MHD_Connection *connection; /* NULL: not begun */
+    int fd;
+    struct list link;   /* asleep */
+    struct watch watch; /* for the client's end while it is asleep */
+    bool asleep;
+    bool hung_up; /* while it was asleep */
+
+    /* Of the request at hand. */
+    char *path;
+    enum http_method method;
+    bool begun;          /* its headers have been read */
+    bool waits;          /* for request_answer() */
+    bool answered;       /* it has been called, and the answer is not under way yet */
+    uint64_t body;       /* bytes of it, thrown away */
+    struct answer later; /* what stands for an answer that comes later */
+    struct answer *answer;
+    void (*gone)(void *arg);
+    void *gone_arg;
+
+    /* Of its answer, while that is a stream. */
+    struct stream *stream;
+    struct list turn;   /* in_turn */
+    bool granted;       /* one call of fill(), in this turn */
+    bool woken;         /* since the last call began */
+    uint64_t filled_at; /* the turn of the last call */
+};
+
+/* --- http_clients.c --------------------------------------------------------------------------- */
+
+/* Listen for clients; 0 or a negative errno. */
+int http_listen(struct http *h);
+void http_stop_listening(struct http *h);
+
+/* The library has begun with a connection, or ended it (MHD_NotifyConnectionCallback). */
+void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode what);
+
+/* Suspend the request's connection; its client's end is watched for. */
+void http_sleep(struct request *rq);
+void http_wake(struct request *rq);
+
+/* --- http_request.c --------------------------------------------------------------------------- */
+
+/* A request line has been read (MHD_OPTION_URI_LOG_CALLBACK). */
+void *http_on_line(void *arg, const char *uri, struct MHD_Connection *connection);
+
+/* More of a request has been read (MHD_AccessHandlerCallback). */
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context);
+
+/* A request is over (MHD_RequestCompletedCallback). */
+void http_on_end(void *arg, struct MHD_Connection *connection, void **context,
+                 enum MHD_RequestTerminationCode why);
+
+/* It is over, if there is one. */
+void http_end_request(struct request *rq);
+
+/* --- http_answer.c ---------------------------------------------------------------------------- */
+
+/* Send it; NULL: the client gets 500. The answer is freed. */
+enum MHD_Result answer_send(struct answer *a, struct request *rq);
+void answer_free(struct answer *a);
+
+/* --- http_stream.c ---------------------------------------------------------------------------- */
+
+/* A turn of the loop begins: who has waited longest is served first. */
+void http_begin_turn(struct http *h);
+
+#endif

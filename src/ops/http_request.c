@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A request: from its first line to the handler, and its end. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/http_parts.h"
+
+#define BODY_MOST (64u * 1024)   /* nothing here needs one */
+#define BODY_CUT  (1024u * 1024) /* who sends more than this is cut off */
+
+/* --- what it says ---------------------------------------------------------------------------- */
+
+enum http_method request_method(const struct request *rq)
+{
+    return rq->method;
+}
+
+const char *request_path(const struct request *rq)
+{
+    return rq->path;
+}
+
+const char *request_query(const struct request *rq, const char *key)
+{
+    const char *value = NULL;
+
+    if (MHD_lookup_connection_value_n(rq->connection, MHD_GET_ARGUMENT_KIND, key, strlen(key),
+                                      &value, NULL) == MHD_NO)
+        return NULL;
+    return value ? value : "";
+}
+
+const char *request_header(const struct request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(rq->connection, MHD_HEADER_KIND, name);
+}
+
+struct search {
+    const char *const *known;
+    const char *found;
+};
+
+static enum MHD_Result look_for_unknown(void *arg, enum MHD_ValueKind kind, const char *key,
+                                        const char *value)
+{
+    struct search *s = arg;
+
+    (void)kind;
+    (void)value;
+    for (const char *const *k = s->known; *k; k++) {
+        if (strcmp(*k, key) == 0)
+            return MHD_YES;
+    }
+    s->found = key;
+    return MHD_NO;
+}
+
+const char *request_unknown(const struct request *rq, const char *const *known)
+{
+    struct search s = {.known = known};
+
+    MHD_get_connection_values(rq->connection, MHD_GET_ARGUMENT_KIND, look_for_unknown, &s);
+    return s.found;
+}
+
+/* --- its way --------------------------------------------------------------------------------- */
+
+static enum http_method to_method(const char *word)
+{
+    if (strcmp(word, MHD_HTTP_METHOD_GET) == 0 || strcmp(word, MHD_HTTP_METHOD_HEAD) == 0)
+        return HTTP_GET;
+    if (strcmp(word, MHD_HTTP_METHOD_POST) == 0)
+        return HTTP_POST;
+    return strcmp(word, MHD_HTTP_METHOD_DELETE) == 0 ? HTTP_DELETE : HTTP_OTHER;
+}
+
+void *http_on_line(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct request *rq = info->socket_context;
+
+    (void)arg;
+    http_end_request(rq);
+    rq->path = strndup(uri, strcspn(uri, "?"));
+    return rq;
+}
+
+void http_end_request(struct request *rq)
+{
+    void (*gone)(void *arg) = rq->waits ? rq->gone : NULL;
+
+    answer_free(rq->answer);
+    free(rq->path);
+    rq->answer = NULL;
+    rq->path = NULL;
+    rq->begun = rq->waits = rq->answered = false;
+    rq->body = 0;
+    if (gone)
+        gone(rq->gone_arg);
+}
+
+void http_on_end(void *arg, struct MHD_Connection *connection, void **context,
+                 enum MHD_RequestTerminationCode why)
+{
+    (void)arg;
+    (void)connection;
+    (void)why;
+    if (*context)
+        http_end_request(*context);
+    *context = NULL;
+}
+
+static struct answer *too_large(void)
+{
+    static const char text[] = "{\"error\":{\"code\":\"too-large\",\"message\":"
+                               "\"a body of at most 64 KiB is allowed\"}}\n";
+    char *body = strdup(text);
+
+    return answer_bytes(413, "application/json", body, sizeof(text) - 1);
+}
+
+/* An answer to the headers alone ends the connection, since a body may be on its way. */
+static enum MHD_Result begin(struct request *rq, const char *method)
+{
+    const char *length = request_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    rq->begun = true;
+    rq->method = to_method(method);
+    if (length && strtoull(length, NULL, 10) > BODY_CUT)
+        return answer_send(too_large(), rq);
+    return MHD_YES;
+}
+
+static struct answer *ask(struct request *rq)
+{
+    struct http *h = rq->http;
+
+    if (rq->body > BODY_MOST)
+        return too_large();
+    return h->handler(h->arg, rq);
+}
+
+/* All of it has been read; or an answer has come that was waited for. */
+static enum MHD_Result answer(struct request *rq)
+{
+    struct answer *a;
+
+    if (rq->hung_up)
+        return MHD_NO;
+    if (!rq->answered) {
+        a = ask(rq);
+        if (a != &rq->later)
+            return answer_send(a, rq);
+    }
+    if (!rq->answered) {
+        http_sleep(rq);
+        return MHD_YES;
+    }
+    a = rq->answer;
+    rq->answer = NULL;
+    return answer_send(a, rq);
+}
+
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context)
+{
+    struct request *rq = *context;
+
+    (void)arg;
+    (void)connection;
+    (void)url;
+    (void)version;
+    (void)data;
+    if (!rq || !rq->path)
+        return MHD_NO;
+    if (!rq->begun)
+        return begin(rq, method);
+    if (*size == 0)
+        return answer(rq);
+    rq->body += *size;
+    *size = 0;
+    return rq->body > BODY_CUT ? MHD_NO : MHD_YES;
+}
+
+/* --- answers that come later ----------------------------------------------------------------- */
+
+struct answer *request_wait(struct request *rq, void (*gone)(void *arg), void *arg)
+{
+    rq->waits = true;
+    rq->gone = gone;
+    rq->gone_arg = arg;
+    return &rq->later;
+}
+
+void request_answer(struct request *rq, struct answer *a)
+{
+    rq->waits = false;
+    rq->answered = true;
+    rq->answer = a;
+    http_wake(rq);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Answers that come bit by bit. The library asks for more whenever it could send; how often that is
+ * passed on is decided here: a stream is filled once in a turn of the loop, and of many streams
+ * only some, each in its turn. A stream that has nothing suspends its connection.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "ops/http_parts.h"
+
+#define SLICE_MOST ((size_t)16 * 1024)
+#define BLOCK      4096 /* the library's own buffer, for clients that can't take chunks */
+
+void http_begin_turn(struct http *h)
+{
+    struct list *link;
+
+    h->turn++;
+    h->fills = 0;
+    while (h->fills < HTTP_FILLS && (link = list_take_first(&h->in_turn))) {
+        container_of(link, struct request, turn)->granted = true;
+        h->fills++;
+    }
+}
+
+/* May it be filled in this turn? If not, it is in one of the next, and the library asks again. */
+static bool has_turn(struct request *rq)
+{
+    struct http *h = rq->http;
+
+    if (rq->granted) {
+        rq->granted = false;
+        return true;
+    }
+    if (rq->filled_at != h->turn && h->fills < HTTP_FILLS && list_empty(&h->in_turn)) {
+        h->fills++;
+        return true;
+    }
+    if (list_empty(&rq->turn))
+        list_append(&h->in_turn, &rq->turn);
+    return false;
+}
+
+static ssize_t on_room(void *arg, uint64_t sent, char *to, size_t size)
+{
+    struct stream *st = arg;
+    struct request *rq = st->connection;
+    ssize_t n;
+
+    (void)sent;
+    if (rq->hung_up)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (!has_turn(rq))
+        return 0;
+    rq->filled_at = rq->http->turn;
+    rq->woken = false;
+    n = st->fill(st, to, size < SLICE_MOST ? size : SLICE_MOST);
+    if (n < 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0 && !rq->woken)
+        http_sleep(rq);
+    return n;
+}
+
+static void on_done(void *arg)
+{
+    struct stream *st = arg;
+    struct request *rq = st->connection;
+
+    if (rq) {
+        list_remove(&rq->turn);
+        rq->granted = false;
+        rq->stream = NULL;
+        st->connection = NULL;
+    }
+    st->done(st);
+}
+
+struct answer *answer_stream(const char *type, struct stream *st)
+{
+    struct answer *a = calloc(1, sizeof(*a));
+
+    st->connection = NULL;
+    if (a)
+        a->response =
+            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, st, on_done);
+    if (!a || !a->response) {
+        free(a);
+        st->done(st);
+        return NULL;
+    }
+    a->status = 200;
+    a->stream = st;
+    answer_header(a, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    return a;
+}
+
+void stream_wake(struct stream *st)
+{
+    struct request *rq = st->connection;
+
+    if (!rq)
+        return;
+    rq->woken = true;
+    http_wake(rq);
+}
