@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ctl/human.h"
+#include "ctl/must.h"
+#include "ctl/query.h"
+#include "ctl/value.h"
+
+#define PAGE 1000 /* sessions that are asked for at a time */
+
+static const struct column columns[] = {
+    {.title = "ID", .right = true},
+    {.title = "RULE", .shrinks = true},
+    {.title = "PROTO"},
+    {.title = "STATE"},
+    {.title = "CLIENT", .shrinks = true},
+    {.title = "UPSTREAM", .shrinks = true},
+    {.title = "AGE", .right = true},
+    {.title = "IDLE", .right = true},
+    {.title = "IN", .right = true},
+    {.title = "OUT", .right = true},
+};
+
+static void add_session(struct table *t, const json_t *s)
+{
+    char text[HUMAN_MAX];
+
+    table_cell(t, STYLE_PLAIN, "%" PRId64, value_number(s, "id"));
+    table_cell(t, STYLE_PLAIN, "%s", value_text(s, "rule"));
+    table_cell(t, STYLE_PLAIN, "%s", value_text(s, "protocol"));
+    table_cell(t, strcmp(value_text(s, "state"), "open") == 0 ? STYLE_PLAIN : STYLE_ODD, "%s",
+               value_text(s, "state"));
+    table_cell(t, STYLE_PLAIN, "%s", value_text(s, "client"));
+    table_cell(t, STYLE_PLAIN, "%s", value_text(s, "upstream"));
+    table_cell(t, STYLE_PLAIN, "%s", human_span(text, value_number(s, "age_ms")));
+    table_cell(t, STYLE_PLAIN, "%s", human_span(text, value_number(s, "idle_ms")));
+    table_cell(t, STYLE_PLAIN, "%s", human_size(text, value_number(s, "bytes_in")));
+    table_cell(t, STYLE_PLAIN, "%s", human_size(text, value_number(s, "bytes_out")));
+}
+
+static void print(struct ctl *ctl, const json_t *body)
+{
+    struct table *t = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    const json_t *session;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "sessions"), i, session) add_session(t, session);
+    screen_table(&ctl->screen, t);
+}
+
+/* The next page: behind session `after`, unless that is 0. */
+static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limit)
+{
+    const struct args *a = &ctl->args;
+    struct query q;
+    struct reply reply;
+    char *path;
+
+    query_begin(&q, "/v1/sessions");
+    query_add(&q, "rule", a->rule);
+    query_add(&q, "client", a->client);
+    query_add(&q, "state", a->state);
+    query_add(&q, "older", a->older);
+    query_add(&q, "sort", a->sort);
+    query_number(&q, "limit", limit);
+    if (json_is_integer(after))
+        query_number(&q, "after", (uint64_t)json_integer_value(after));
+    path = query_end(&q);
+    reply = client_call(ctl->client, "GET", path);
+    free(path);
+    return reply;
+}
+
+static uint64_t page_limit(const struct args *a, uint64_t have)
+{
+    return a->limit - have < PAGE ? a->limit - have : PAGE;
+}
+
+/* Add the next page to what there is. False at the last one, or at an error, which `all` is then.
+ */
+static bool add_page(struct ctl *ctl, struct reply *all)
+{
+    json_t *sessions = json_object_get(all->body, "sessions"), *more;
+    json_t *next = json_object_get(all->body, "next");
+    uint64_t have = json_array_size(sessions);
+    struct reply page;
+
+    if (!json_is_array(sessions) || !json_is_integer(next) || have >= ctl->args.limit)
+        return false;
+    page = get_page(ctl, next, page_limit(&ctl->args, have));
+    if (page.status != STATUS_OK) {
+        reply_replace(all, &page);
+        return false;
+    }
+    more = json_object_get(page.body, "sessions");
+    json_array_extend(sessions, more);
+    json_object_set(all->body, "next",
+                    json_array_size(more) > 0 ? json_object_get(page.body, "next") : json_null());
+    reply_free(&page);
+    return true;
+}
+
+/* All pages in one, or as many sessions as were asked for. */
+static struct reply get(struct ctl *ctl)
+{
+    struct reply all = get_page(ctl, NULL, page_limit(&ctl->args, 0));
+
+    while (all.status == STATUS_OK && add_page(ctl, &all))
+        ;
+    return all;
+}
+
+int cmd_sessions(struct ctl *ctl)
+{
+    return ctl_get(ctl, get, print);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "ctl/commands.h"
+
+#include "ctl/ctl.h"
+
+const struct command commands[] = {
+    {
+        .name = "status",
+        .takes = TAKES_JSON | TAKES_WATCH,
+        .run = cmd_status,
+        .summary = "how penstockd is",
+    },
+    {
+        .name = "rules",
+        .takes = TAKES_JSON | TAKES_WATCH,
+        .run = cmd_rules,
+        .summary = "every rule: its state, addresses, sessions and bytes",
+    },
+    {
+        .name = "sessions",
+        .takes = TAKES_JSON | TAKES_WATCH | TAKES_RULE | TAKES_CLIENT | TAKES_STATE | TAKES_OLDER |
+                 TAKES_SORT | TAKES_LIMIT,
+        .run = cmd_sessions,
+        .synopsis = "[--rule RULE] [--client ADDRESS[/BITS]] [--state STATE]\n"
+                    "         [--older TIME] [--sort KEY] [--limit N]",
+        .summary = "who is connected, and to whom",
+        .help = "  --rule RULE        only of this rule\n"
+                "  --client ADDRESS   only of this client, or of a network (192.0.2.0/24)\n"
+                "  --state STATE      only dialling, open, half-closed or flushing\n"
+                "  --older TIME       only those that began so long ago (10min)\n"
+                "  --sort KEY         by id (as it is without), age, idle or bytes\n"
+                "  --limit N          the first N only\n",
+    },
+    {
+        .name = "show",
+        .takes = TAKES_JSON,
+        .operands = 1,
+        .needed = true,
+        .run = cmd_show,
+        .synopsis = "ID",
+        .summary = "all about one session",
+    },
+    {
+        .name = "kill",
+        .takes = TAKES_JSON | TAKES_RULE | TAKES_CLIENT | TAKES_ALL,
+        .operands = 1,
+        .run = cmd_kill,
+        .synopsis = "ID | [--rule RULE] [--client ADDRESS[/BITS]] | --all",
+        .summary = "end sessions at once",
+        .help = "  --rule RULE        those of this rule\n"
+                "  --client ADDRESS   those of this client, or of a network (192.0.2.0/24)\n"
+                "  --all              every one\n",
+    },
+    {
+        .name = "pause",
+        .takes = TAKES_JSON,
+        .operands = 1,
+        .needed = true,
+        .run = cmd_steer,
+        .synopsis = "RULE",
+        .summary = "take no new clients; they wait, sessions go on",
+    },
+    {
+        .name = "resume",
+        .takes = TAKES_JSON,
+        .operands = 1,
+        .needed = true,
+        .run = cmd_steer,
+        .synopsis = "RULE",
+        .summary = "take clients again",
+    },
+    {
+        .name = "drain",
+        .takes = TAKES_JSON,
+        .operands = 1,
+        .needed = true,
+        .run = cmd_steer,
+        .synopsis = "RULE",
+        .summary = "pause, and end the sessions after drain_timeout",
+    },
+    {
+        .name = "reload",
+        .takes = TAKES_JSON,
+        .run = cmd_reload,
+        .summary = "read the config anew, and say what has changed",
+    },
+    {
+        .name = "tail",
+        .takes = TAKES_JSON,
+        .run = cmd_tail,
+        .summary = "what happens, as it happens",
+    },
+    {
+        .name = "check",
+        .takes = TAKES_CONFIG,
+        .run = cmd_check,
+        .synopsis = "[--config FILE]",
+        .summary = "check the config with penstockd --check",
+        .help = "  --config FILE      this one (default: what penstockd runs with)\n",
+    },
+    {
+        .name = "wait-ready",
+        .takes = TAKES_TIMEOUT,
+        .run = cmd_wait_ready,
+        .synopsis = "[--timeout TIME]",
+        .summary = "wait until penstockd answers",
+        .help = "  --timeout TIME     at most so long (default: 30s; off: no matter how long)\n",
+    },
+    {.name = NULL},
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text from elsewhere, made fit to be shown: nothing in it can steer a terminal, break a line or
+ * make it look like something else. Depends on the locale only (wcwidth(3)).
+ */
+#ifndef PENSTOCK_CTL_TEXT_H
+#define PENSTOCK_CTL_TEXT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/*
+ * `text` (UTF-8) with what is no printable character of this locale escaped: \\ \n \r \t, \xNN (a
+ * byte that is not UTF-8), \uNNNN and \UNNNNNNNN. Characters without a width of their own that
+ * change how others look (direction, joining) are escaped as well. The caller frees it.
+ */
+char *text_safe(const char *text);
+
+/* How many columns a terminal shows a safe text in. */
+size_t text_width(const char *safe);
+
+/* How many bytes of a safe text fit into `columns`; *used is set to the columns that they take. */
+size_t text_fit(const char *safe, size_t columns, size_t *used);
+
+/* Print a line that is made safe as a whole; the newline is added. */
+void text_line(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
