@@ -92,6 +92,12 @@ struct http_server {
 struct http *http_new(struct loop *loop, struct fds *fds, const struct http_server *server,
                       http_handler *handler, void *arg);
 
+/* Others may steer from here on: as of struct http_server. */
+void http_set_rights(struct http *h, uid_t owner, gid_t group, bool group_may);
+
+/* Close the socket: no new clients; those who are here are served on. */
+void http_stop_listening(struct http *h);
+
 /* Close the socket and every connection, done() and gone() are called. Never from within one of
  * these, a handler or fill(). NULL is allowed. */
 void http_free(struct http *h);

@@ -73,7 +73,6 @@ struct request {
 
 /* Listen for clients; 0 or a negative errno. */
 int http_listen(struct http *h);
-void http_stop_listening(struct http *h);
 
 /* The library has begun with a connection, or ended it (MHD_NotifyConnectionCallback). */
 void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,

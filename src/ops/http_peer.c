@@ -47,6 +47,13 @@ bool request_peer(const struct request *rq, pid_t *pid, uid_t *uid)
     return true;
 }
 
+void http_set_rights(struct http *h, uid_t owner, gid_t group, bool group_may)
+{
+    h->server.owner = owner;
+    h->server.group = group;
+    h->server.group_may = group_may;
+}
+
 bool request_may_steer(const struct request *rq)
 {
     const struct http_server *server = &rq->http->server;
