@@ -16,9 +16,12 @@ static int64_t idle_ms(const struct idle *idle)
     return idle->override_ms >= 0 ? idle->override_ms : idle->set->conf->daemon.exit_idle_time;
 }
 
-static bool is_all_passed(const struct ruleset *set)
+/* That a rule is paused would be forgotten, and its clients, who wait, would start us at once. */
+static bool may_end(const struct ruleset *set)
 {
     for (size_t i = 0; i < set->count; i++) {
+        if (set->rules[i]->state != RULE_RUNNING)
+            return false;
         list_for_each (link, next, &set->rules[i]->listeners) {
             if (container_of(link, struct listener, link)->conf->kind != ADDR_SYSTEMD)
                 return false;
@@ -39,7 +42,7 @@ void idle_changed(struct idle *idle)
     const struct worker *w = idle->set->worker;
     int64_t ms = idle_ms(idle);
 
-    if (w->live > 0 || ms <= 0 || !is_all_passed(idle->set))
+    if (w->live > 0 || ms <= 0 || !may_end(idle->set))
         loop_timer_stop(w->loop, &idle->timer);
     else
         loop_timer(w->loop, &idle->timer, ms, on_timer);

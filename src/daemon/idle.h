@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ending when nobody needs us (exit_idle_time): the service manager listens on, and starts us again
- * for the next client. So it happens only while every listener is one of the manager's.
+ * for the next client. So it happens only while every listener is one of the manager's, and no rule
+ * is paused.
  */
 #ifndef PENSTOCK_DAEMON_IDLE_H
 #define PENSTOCK_DAEMON_IDLE_H

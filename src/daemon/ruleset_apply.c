@@ -163,6 +163,7 @@ static void carry_out_plan(struct ruleset_plan *rp, struct plan *p, struct rules
         if (!p->is_new)
             rule_ref(p->rule); /* the one that the set had was given up */
         p->rule->running = true;
+        rule_resume(p->rule); /* it was taken out and comes back: as a new one */
         p->is_new = false;
     }
     admit_wake(p->rule); /* a limit may have been raised */

@@ -7,6 +7,15 @@
 #include "flow/session.h"
 #include "flow/worker.h"
 
+int64_t drain_due(const struct session *s)
+{
+    int64_t of_rule = s->rule->drain_at;
+
+    if (s->drain_at == 0 || (of_rule != 0 && of_rule < s->drain_at))
+        return of_rule;
+    return s->drain_at;
+}
+
 static void on_timer(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, drain);
@@ -15,21 +24,31 @@ static void on_timer(struct timer *t)
     list_for_each (link, after, &w->sessions) {
         struct session *s = container_of(link, struct session, link);
 
-        if (s->drain_at == 0)
+        int64_t at = drain_due(s);
+
+        if (at == 0)
             continue;
-        if (s->drain_at <= now)
+        if (at <= now)
             session_end_now(s, END_DRAINED);
-        else if (s->drain_at < next)
-            next = s->drain_at;
+        else if (at < next)
+            next = at;
     }
     if (next < INT64_MAX)
         loop_timer(w->loop, t, next - now, on_timer); /* there is room: it has just been unset */
 }
 
+/* The timer goes off in `ms` at the latest. */
+static int set_timer(struct worker *w, int64_t ms)
+{
+    if (w->drain.place != 0 && loop_now(w->loop) + ms >= w->drain.due)
+        return 0;
+    return loop_timer(w->loop, &w->drain, ms, on_timer);
+}
+
 int drain_session(struct session *s, int64_t ms)
 {
-    struct worker *w = s->worker;
-    int64_t at = loop_now(w->loop) + ms;
+    int64_t at = loop_now(s->worker->loop) + ms;
+    int error;
 
     if (ms == 0) {
         session_end_now(s, END_KILLED);
@@ -37,14 +56,27 @@ int drain_session(struct session *s, int64_t ms)
     }
     if (s->drain_at != 0 && s->drain_at <= at)
         return 0;
-    if (w->drain.place == 0 || at < w->drain.due) {
-        int error = loop_timer(w->loop, &w->drain, ms, on_timer);
+    error = set_timer(s->worker, ms);
+    if (error == 0)
+        s->drain_at = at;
+    return error;
+}
 
-        if (error)
-            return error;
-    }
-    s->drain_at = at;
-    return 0;
+int drain_rule(struct rule *rule, int64_t ms)
+{
+    int error;
+
+    if (ms < 1)
+        ms = 1;
+    error = set_timer(rule->worker, ms);
+    if (error == 0)
+        rule->drain_at = loop_now(rule->worker->loop) + ms;
+    return error;
+}
+
+void drain_rule_not(struct rule *rule)
+{
+    rule->drain_at = 0;
 }
 
 void drain_datagrams(struct worker *w)

@@ -57,6 +57,7 @@ void listener_attach(struct listener *l, struct rule *rule)
     list_remove(&l->link);
     list_append(&rule->listeners, &l->link);
     l->rule = rule;
+    listener_follow(l);
 }
 
 static void remove_file(struct listener *l)
@@ -167,14 +168,21 @@ void listener_abandon(struct listener *l)
     l->fd = -1;
 }
 
-static void listen_again(struct listener *l)
+static bool is_paused(const struct listener *l)
 {
-    loop_change(l->worker->loop, &l->watch, LOOP_READ);
+    return l->rule && l->rule->state != RULE_RUNNING;
+}
+
+void listener_follow(struct listener *l)
+{
+    if (l->watch.fd < 0 || l->udp || l->rest.place || !list_empty(&l->waiting))
+        return;
+    loop_change(l->worker->loop, &l->watch, is_paused(l) ? 0 : LOOP_READ);
 }
 
 static void on_rested(struct timer *t)
 {
-    listen_again(container_of(t, struct listener, rest));
+    listener_follow(container_of(t, struct listener, rest));
 }
 
 /* Nothing is accepted for a while: accept(2) would fail again at once, and spin. */
@@ -205,7 +213,7 @@ void listener_wake(struct listener *l)
     if (list_empty(&l->waiting))
         return;
     list_remove(&l->waiting);
-    listen_again(l);
+    listener_follow(l);
 }
 
 /* Errors of one client that is gone already (accept(2), "Error handling"): the next may be well. */
@@ -276,15 +284,15 @@ static void on_readable(struct watch *w, unsigned events)
 {
     struct listener *l = container_of(w, struct listener, watch);
 
-    if (!(events & LOOP_READ))
-        return; /* it rests or waits, and its socket has an error: accept(2) will tell */
+    if (!(events & LOOP_READ) || is_paused(l))
+        return; /* nothing is accepted now. Of an error of its socket accept(2) will tell */
     for (int i = 0; i < ACCEPT_TURN && accept_one(l, i == 0); i++)
         ;
 }
 
 void listener_empty(struct listener *l)
 {
-    if (l->udp)
+    if (l->udp || is_paused(l))
         return; /* nobody is let in yet */
     for (int i = 0; i < EMPTY_MOST && l->watch.fd >= 0 && accept_one(l, false); i++)
         ;

@@ -11,7 +11,9 @@
  *      │ close          RESTING
  *      └──── from any state
  *
- * The descriptor is valid in every state but CLOSED, and watched for reading only in LISTENING.
+ * The descriptor is valid in every state but CLOSED, and watched for reading only in LISTENING, and
+ * not while its rule is paused: then nobody is accepted, whatever the state. One of datagrams is
+ * always LISTENING.
  */
 #ifndef PENSTOCK_FLOW_LISTENER_H
 #define PENSTOCK_FLOW_LISTENER_H
@@ -102,5 +104,8 @@ void listener_abandon(struct listener *l);
 
 /* From WAITING to LISTENING; in another state: nothing. */
 void listener_wake(struct listener *l);
+
+/* Its rule was paused, or resumed: accept accordingly. */
+void listener_follow(struct listener *l);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "flow/drain.h"
 #include "flow/listener.h"
 
 struct rule *rule_new(struct worker *worker, const struct conf_rule *conf)
@@ -53,6 +54,51 @@ void rule_change(struct rule *rule, const struct conf_rule *conf)
     conf_ref(conf->conf);
     rule->conf = conf;
     conf_unref(before);
+}
+
+/* --- steered by its operator ----------------------------------------------------------------- */
+
+static void change_state(struct rule *rule, enum rule_state state, const char *word)
+{
+    if (rule->state == state)
+        return;
+    rule->state = state;
+    if (state != RULE_DRAINING)
+        drain_rule_not(rule);
+    list_for_each (link, next, &rule->listeners)
+        listener_follow(container_of(link, struct listener, link));
+    log_fields(rule->worker->log, LEVEL_INFO, word,
+               (struct log_field[]){LOG_TEXT("rule", rule->conf->name)}, 1);
+    worker_changed(rule->worker);
+}
+
+void rule_pause(struct rule *rule)
+{
+    change_state(rule, RULE_PAUSED, "paused");
+}
+
+int rule_drain(struct rule *rule)
+{
+    int error = 0;
+
+    if (rule->state != RULE_DRAINING)
+        error = drain_rule(rule, rule->conf->conf->daemon.drain_timeout);
+    if (error == 0)
+        change_state(rule, RULE_DRAINING, "draining");
+    return error;
+}
+
+void rule_resume(struct rule *rule)
+{
+    change_state(rule, RULE_RUNNING, "resumed");
+}
+
+const char *rule_state_word(const struct rule *rule)
+{
+    static const char *const words[] = {
+        [RULE_RUNNING] = "running", [RULE_PAUSED] = "paused", [RULE_DRAINING] = "draining"};
+
+    return rule->running ? words[rule->state] : "removed";
 }
 
 void rule_close(struct rule *rule)

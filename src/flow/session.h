@@ -70,7 +70,7 @@ struct session {
     uint64_t id;
     int64_t started;     /* loop time, ms */
     int64_t active;      /* when a byte last moved */
-    int64_t drain_at;    /* when it is ended at the latest (drain.h); 0: nobody is waiting for it */
+    int64_t drain_at;    /* what on_change left it (drain.h); 0: nobody is waiting for its end */
     uint32_t connect_ms; /* from accept until the upstream was connected */
     uint32_t unsent;     /* while settling: what the send queue held when last asked */
     const char *why; /* static text that says more than the end does, for the log; or NULL ... */

@@ -167,6 +167,10 @@ static bool is_listener(const struct listener *l, const struct dgram_path *path)
 
 static struct session *begin(struct listener *l, const struct dgram_path *path)
 {
+    if (l->rule->state != RULE_RUNNING) {
+        account_refused(l->rule, &path->peer, END_PAUSED, NULL);
+        return NULL;
+    }
     if (is_listener(l, path)) {
         account_refused(l->rule, &path->peer, END_DENIED, "it is a listener of this process");
         return NULL;

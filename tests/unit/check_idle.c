@@ -101,6 +101,20 @@ START_TEST(a_socket_of_our_own_keeps_it_from_ending)
 }
 END_TEST
 
+START_TEST(a_paused_rule_keeps_it_from_ending)
+{
+    put_to_work(all_passed);
+    idle_init(&idle, &w.set, -1, at_end, &w);
+    idle_changed(&idle);
+    rule_pause(w.set.rules[0]);
+    idle_changed(&idle);
+    ck_assert_uint_eq(idle.timer.place, 0);
+    rule_resume(w.set.rules[0]);
+    idle_changed(&idle);
+    ck_assert_uint_ne(idle.timer.place, 0);
+}
+END_TEST
+
 START_TEST(a_socket_that_comes_with_a_reload_stops_it)
 {
     struct listener *own = listener_new(&w.worker, &some_passed->rules[0].listens[1]);
@@ -139,6 +153,7 @@ int main(void)
     tcase_add_test(tcase, the_command_line_comes_first);
     tcase_add_test(tcase, a_session_keeps_it_from_ending);
     tcase_add_test(tcase, a_socket_of_our_own_keeps_it_from_ending);
+    tcase_add_test(tcase, a_paused_rule_keeps_it_from_ending);
     tcase_add_test(tcase, a_socket_that_comes_with_a_reload_stops_it);
     tcase_add_test(tcase, it_tells_once);
     return suite_run(suite);

@@ -42,15 +42,20 @@ static inline struct log *silent_log(void)
     return log;
 }
 
-static inline void world_begin(struct world *w)
+static inline void world_begin_on(struct world *w, enum loop_engine engine)
 {
     memset(w, 0, sizeof(*w));
-    w->loop = loop_new(LOOP_AUTO);
+    w->loop = loop_new(engine);
     ck_assert_ptr_nonnull(w->loop);
     w->log = silent_log();
     fds_budget(&w->fds, 1000);
     ck_assert_int_eq(worker_init(&w->worker, w->loop, w->log, &w->fds, 100), 0);
     ruleset_init(&w->set, &w->worker);
+}
+
+static inline void world_begin(struct world *w)
+{
+    world_begin_on(w, LOOP_AUTO);
 }
 
 /* Everything ends, and nothing is booked any more. */
