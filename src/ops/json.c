@@ -82,7 +82,7 @@ json_t *json_session(const struct session *s, int64_t now, int64_t wall)
 /* --- rules ----------------------------------------------------------------------------------- */
 
 /* CLOSED and so on (listener.h); those of a rule that lets nobody in are paused. */
-static const char *listener_state(const struct listener *l)
+const char *json_listener_state(const struct listener *l)
 {
     if (l->fd < 0)
         return "closed";
@@ -101,7 +101,7 @@ static json_t *json_listener(const struct listener *l)
     int error = 0;
 
     error |= json_object_set_new(o, "address", json_plain(l->conf->text));
-    error |= json_object_set_new(o, "state", json_string(listener_state(l)));
+    error |= json_object_set_new(o, "state", json_string(json_listener_state(l)));
     error |= json_object_set_new(o, "sessions", number(atomic_load(&l->live)));
     error |= json_object_set_new(o, "limit", limit == UINT32_MAX ? json_null() : number(limit));
     return whole(o, error);

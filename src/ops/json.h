@@ -9,12 +9,16 @@
 
 #include "flow/account.h"
 
+struct listener;
 struct rule;
 struct session;
 struct totals;
 
 /* `totals` are the rule's (totals.h). */
 json_t *json_rule(const struct rule *rule, const struct totals *totals);
+
+/* "listening", "waiting", "paused", "resting" or "closed". */
+const char *json_listener_state(const struct listener *l);
 
 /* `now` is loop time, `wall` the same moment since the epoch; both in milliseconds. */
 json_t *json_session(const struct session *s, int64_t now, int64_t wall);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "ops/json_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "ops/api.h"
+
+/* A slice ends behind the item with which its text is as long as that. */
+#define SLICE_BYTES ((size_t)16 * 1024)
+
+/* Room for `size` more bytes. */
+static bool make_room(struct json_list *l, size_t size)
+{
+    size_t room = l->room ? l->room : SLICE_BYTES / 4;
+    char *text;
+
+    while (room - l->size < size)
+        room *= 2;
+    if (room == l->room)
+        return true;
+    text = realloc(l->text, room);
+    if (!text)
+        return false;
+    l->text = text;
+    l->room = room;
+    return true;
+}
+
+static bool add_text(struct json_list *l, const char *text)
+{
+    size_t size = strlen(text);
+
+    if (!make_room(l, size))
+        return false;
+    memcpy(l->text + l->size, text, size);
+    l->size += size;
+    return true;
+}
+
+/* Written twice only if there was no room for it. */
+static bool add_json(struct json_list *l, const json_t *item)
+{
+    size_t room = l->room - l->size;
+    size_t size = json_dumpb(item, l->text + l->size, room, JSON_COMPACT);
+
+    if (size == 0 || (size > room && !make_room(l, size)))
+        return false;
+    if (size > room)
+        json_dumpb(item, l->text + l->size, size, JSON_COMPACT);
+    l->size += size;
+    return true;
+}
+
+/* The item to come, if it is still there. */
+static bool add_next(struct json_list *l)
+{
+    json_t *item = NULL;
+    bool good = l->item(l, l->at++, &item);
+
+    if (good && item) {
+        good = (!l->any || add_text(l, ",")) && add_json(l, item);
+        l->any = true;
+    }
+    json_decref(item);
+    return good;
+}
+
+static bool add_head(struct json_list *l)
+{
+    return l->begun || (add_text(l, "{\"") && add_text(l, l->name) && add_text(l, "\":["));
+}
+
+/* A slice without any item is a space: JSON allows that between values (RFC 8259 section 2). */
+static bool make_slice(struct json_list *l)
+{
+    size_t most = l->at + JSON_LIST_SLICE < l->count ? l->at + JSON_LIST_SLICE : l->count;
+
+    l->size = l->sent = 0;
+    if (!add_head(l) || !l->look(l, l->at, most - l->at))
+        return false;
+    l->begun = true;
+    while (l->at < most && l->size < SLICE_BYTES) {
+        if (!add_next(l))
+            return false;
+    }
+    if (l->at < l->count)
+        return l->size > 0 || add_text(l, " ");
+    l->over = true;
+    return add_text(l, "]") && add_text(l, l->tail) && add_text(l, "}\n");
+}
+
+static ssize_t fill(struct stream *st, char *to, size_t size)
+{
+    struct json_list *l = container_of(st, struct json_list, stream);
+
+    if (l->sent == l->size) {
+        if (l->over)
+            return -1;
+        if (!make_slice(l)) {
+            l->over = true;
+            l->size = l->sent = 0;
+            return -1;
+        }
+    }
+    if (size > l->size - l->sent)
+        size = l->size - l->sent;
+    memcpy(to, l->text + l->sent, size);
+    l->sent += size;
+    return (ssize_t)size;
+}
+
+static void done(struct stream *st)
+{
+    struct json_list *l = container_of(st, struct json_list, stream);
+
+    free(l->text);
+    l->free(l);
+}
+
+struct answer *answer_json_list(struct json_list *l)
+{
+    l->stream.fill = fill;
+    l->stream.done = done;
+    return answer_guarded(answer_stream("application/json", &l->stream));
+}
