@@ -37,6 +37,8 @@ struct loop {
     unsigned received; /* datagrams in this batch */
     bool sleeps_exactly;
     struct pace pace;
+    uint64_t turns;
+    struct histogram slow; /* of them, those of 1 ms and more */
     loop_moved_fn *moved;
     void *moved_arg;
     struct engine_event batch[ENGINE_BATCH];
@@ -224,14 +226,15 @@ static void run_timers(struct loop *loop)
     }
 }
 
-static int wait_ms(const struct loop *loop)
+/* How long to wait, if it is `now`. */
+static int wait_ms(const struct loop *loop, int64_t now)
 {
     const struct timer *t = timers_first(&loop->timers);
     int64_t left;
 
     if (!t)
         return -1;
-    left = t->due - clock_monotonic_ms();
+    left = t->due - now;
     if (left <= 0)
         return 0;
     return left < INT_MAX ? (int)left : INT_MAX;
@@ -278,11 +281,33 @@ static void dispatch(struct loop *loop, const struct engine_event *event)
         w->fn(w, events);
 }
 
+/* Most take so little that they are only counted. */
+static void count_turn(struct loop *loop, int64_t took_ms)
+{
+    loop->turns++;
+    if (took_ms > 0)
+        histogram_add(&loop->slow, (uint64_t)took_ms);
+}
+
+void loop_turns(const struct loop *loop, struct histogram *out)
+{
+    uint64_t slow = 0;
+
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        out->counts[i] = loop->slow.counts[i];
+        slow += loop->slow.counts[i];
+    }
+    out->counts[0] += loop->turns - slow;
+    out->sum_ms = loop->slow.sum_ms;
+}
+
 int loop_run(struct loop *loop)
 {
+    int64_t end = clock_monotonic_ms();
+
     loop->stopping = false;
     while (!loop->stopping) {
-        int n = loop->engine->wait(loop->state, loop->batch, wait_ms(loop));
+        int n = loop->engine->wait(loop->state, loop->batch, wait_ms(loop, end));
 
         if (n < 0)
             return n;
@@ -291,6 +316,8 @@ int loop_run(struct loop *loop)
             dispatch(loop, &loop->batch[i]);
         run_timers(loop);
         run_deferred(loop);
+        end = clock_monotonic_ms();
+        count_turn(loop, end - loop->now);
         rest(loop);
     }
     return 0;

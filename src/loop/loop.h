@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/list.h"
 
 struct loop;
@@ -74,6 +75,10 @@ int64_t loop_now(const struct loop *loop);
 /* The engine in use now ("select", "epoll"), and how many descriptors are watched. */
 const char *loop_engine_name(const struct loop *loop);
 size_t loop_watched(const struct loop *loop);
+
+/* How long its turns have taken, from the end of one wait to the begin of the next: whatever became
+ * due meanwhile was late by so much at most. */
+void loop_turns(const struct loop *loop, struct histogram *out);
 
 /* Call fn when LOOP_AUTO has moved to another engine. It may be within loop_watch(). */
 typedef void loop_moved_fn(void *arg, const char *engine);
