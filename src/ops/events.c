@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "flow/rule.h"
 #include "flow/worker.h"
+#include "ops/api.h"
 #include "ops/json.h"
 #include "ops/ops.h"
 
@@ -77,7 +78,7 @@ static json_t *with(json_t *object, const char *key, json_t *value)
 
 static json_t *text_or_null(const char *text)
 {
-    return text ? json_string(text) : json_null();
+    return text ? json_plain(text) : json_null();
 }
 
 static json_t *session_fields(const struct events *e, const struct session *s)
@@ -107,8 +108,9 @@ static void on_refused(void *arg, const struct rule *rule, const struct addr *cl
     char text[ADDR_TEXT_MAX];
 
     tell(arg, "refused",
-         json_pack("{s:s, s:s, s:s, s:s?}", "rule", rule->conf->name, "client",
-                   addr_print(client, text, sizeof(text)), "end", end_word(end), "error", error));
+         json_pack("{s:o, s:o, s:s, s:o}", "rule", json_plain(rule->conf->name), "client",
+                   json_plain(addr_print(client, text, sizeof(text))), "end", end_word(end),
+                   "error", text_or_null(error)));
 }
 
 void events_reloaded(struct events *e, const struct ops_reload *r)
@@ -116,17 +118,17 @@ void events_reloaded(struct events *e, const struct ops_reload *r)
     if (list_empty(&e->readers))
         return;
     tell(e, "reloaded",
-         json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s?}", "outcome",
+         json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "outcome",
                    r->outcome == OPS_RELOAD_OK ? "ok" : "failed", "generation",
                    (json_int_t)r->generation, "added", (json_int_t)r->added, "removed",
                    (json_int_t)r->removed, "changed", (json_int_t)r->changed, "failed",
-                   (json_int_t)r->failed, "error", r->error));
+                   (json_int_t)r->failed, "error", text_or_null(r->error)));
 }
 
 void events_rule(struct events *e, const struct rule *rule, const char *word)
 {
     if (!list_empty(&e->readers))
-        tell(e, word, json_pack("{s:s}", "rule", rule->conf->name));
+        tell(e, word, json_pack("{s:o}", "rule", json_plain(rule->conf->name)));
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -200,19 +202,18 @@ struct answer *events_read(struct events *e)
     if (list_empty(&e->readers) && ring_init(&e->ring, EVENTS_BYTES))
         return NULL;
     r = calloc(1, sizeof(*r));
-    if (r)
-        *r = (struct reader){
-            .stream = {.fill = fill, .done = done}, .events = e, .at = e->ring.head};
-    answer = r ? answer_stream(MEDIA_TYPE, &r->stream) : NULL;
-    if (!answer) {
-        free(r);
+    if (!r) {
         if (list_empty(&e->readers))
             rest(e);
         return NULL;
     }
+    *r = (struct reader){.stream = {.fill = fill, .done = done}, .events = e, .at = e->ring.head};
+    list_append(&e->readers, &r->link);
+    answer = answer_stream(MEDIA_TYPE, &r->stream);
+    if (!answer)
+        return NULL; /* and it is done with the reader */
     say(r, "{\"event\":\"hello\",\"at_ms\":%lld,\"version\":\"%s\",\"pid\":%ld}\n",
         (long long)clock_wall_ms(), PACKAGE_VERSION, (long)getpid());
-    list_append(&e->readers, &r->link);
     e->worker->observer = &e->observer;
     return answer;
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /metrics: written in slices while it is sent, a few families of a few rules at a time, as there
+ * can be ten thousands of both.
+ */
+#include "config.h"
+
+#include "ops/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "flow/rule.h"
+#include "flow/totals.h"
+#include "ops/api.h"
+
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define PLAIN       "text/plain; version=0.0.4; charset=utf-8"
+
+/* A slice ends when it has so many bytes. */
+#define SLICE_BYTES (16u << 10)
+
+struct scrape {
+    struct stream stream;
+    const struct api *api;
+    struct om om;  /* the slice at hand ... */
+    size_t sent;   /* ... of which so much has gone */
+    unsigned next; /* the family to go on with ... */
+    size_t at;     /* ... at this rule */
+    bool begun, over;
+    struct metrics_rule *rules;
+    size_t count;
+    struct totals *totals; /* of one moment: what a session has carried is never counted twice */
+};
+
+/* --- which rules ----------------------------------------------------------------------------- */
+
+/*
+ * A rule can be in the config again while another one of its name lives on for its last sessions.
+ * There can be one series of a name only: that of the newest, but for the number of sessions. A sum
+ * would fall when the old one dies, which looks as if it had begun anew.
+ */
+static int add_rule(struct scrape *sc, struct table *by_name, struct rule *rule)
+{
+    struct metrics_rule *r = &sc->rules[sc->count], *old;
+
+    *r = (struct metrics_rule){
+        .rule = rule, .totals = &sc->totals[rule->number], .live = atomic_load(&rule->live)};
+    old = table_find(by_name, rule->conf->name);
+    if (!old) {
+        if (table_insert(by_name, rule->conf->name, r))
+            return -1;
+        rule_ref(rule);
+        sc->count++;
+        return 0;
+    }
+    old->live += r->live;
+    if (rule->running || !old->rule->running) {
+        rule_unref(old->rule);
+        old->rule = rule_ref(rule);
+        old->totals = r->totals;
+    }
+    return 0;
+}
+
+static int add_rules(struct scrape *sc, struct worker *w)
+{
+    struct table *by_name;
+    size_t count;
+    int error = 0;
+
+    sc->totals = totals_of_rules(w, &count);
+    sc->rules = malloc((count + 1) * sizeof(*sc->rules));
+    by_name = table_new();
+    if (!sc->totals || !sc->rules || !by_name)
+        error = -1;
+    list_for_each (link, next, &w->rules)
+        if (!error)
+            error = add_rule(sc, by_name, container_of(link, struct rule, link));
+    table_free(by_name);
+    return error;
+}
+
+static void free_scrape(struct scrape *sc)
+{
+    for (size_t i = 0; i < sc->count; i++)
+        rule_unref(sc->rules[i].rule);
+    free(sc->rules);
+    free(sc->totals);
+    free(sc->om.text);
+    free(sc);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void write_some_rules(struct scrape *sc, const struct metrics_family *f)
+{
+    if (sc->at == 0)
+        om_family(&sc->om, f->name, f->type, f->unit, f->help);
+    while (sc->at < sc->count && sc->om.size < SLICE_BYTES)
+        f->write(&sc->om, f->name, &sc->rules[sc->at++]);
+    if (sc->at < sc->count)
+        return;
+    sc->at = 0;
+    sc->next++;
+}
+
+/* The next slice, in place of the one that has been sent. */
+static void write_slice(struct scrape *sc)
+{
+    const struct metrics_family *f;
+
+    om_clear(&sc->om);
+    sc->sent = 0;
+    if (!sc->begun) {
+        metrics_daemon(&sc->om, sc->api);
+        metrics_process(&sc->om, sc->api);
+    }
+    sc->begun = true;
+    while (sc->om.size < SLICE_BYTES && (f = metrics_family(sc->next)))
+        write_some_rules(sc, f);
+    if (metrics_family(sc->next))
+        return;
+    om_end(&sc->om);
+    sc->over = true;
+}
+
+/* Without memory the text ends before its "# EOF", so that it is known to be cut. */
+static ssize_t fill(struct stream *st, char *to, size_t size)
+{
+    struct scrape *sc = container_of(st, struct scrape, stream);
+
+    if (sc->sent == sc->om.size) {
+        if (sc->over)
+            return -1;
+        write_slice(sc);
+    }
+    if (sc->om.failed)
+        return -1;
+    if (size > sc->om.size - sc->sent)
+        size = sc->om.size - sc->sent;
+    memcpy(to, sc->om.text + sc->sent, size);
+    sc->sent += size;
+    return (ssize_t)size;
+}
+
+static void done(struct stream *st)
+{
+    free_scrape(container_of(st, struct scrape, stream));
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+/*
+ * OpenMetrics for whoever names it, as Prometheus does, and the older text for everybody else: that
+ * is what all exporters do, what browsers show, and what promtool reads.
+ */
+static bool wants_openmetrics(const struct request *rq)
+{
+    const char *accept = request_header(rq, "Accept");
+
+    return accept && strcasestr(accept, "application/openmetrics-text");
+}
+
+struct answer *api_metrics(struct api_call *call)
+{
+    struct scrape *sc = calloc(1, sizeof(*sc));
+
+    if (!sc)
+        return NULL;
+    sc->api = call->api;
+    sc->stream = (struct stream){.fill = fill, .done = done};
+    sc->om.plain = !wants_openmetrics(call->request);
+    if (add_rules(sc, call->api->host.worker)) {
+        free_scrape(sc);
+        return NULL;
+    }
+    return answer_guarded(answer_stream(sc->om.plain ? PLAIN : OPENMETRICS, &sc->stream));
+}
