@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/units.h"
+#include "conf/conf.h"
 #include "ctl/text.h"
 
 #define DEFAULT_WATCH 2000     /* ms */
@@ -195,7 +196,7 @@ bool args_parse(struct args *a, const struct command *commands, int argc, char *
     int c;
 
     *a = (struct args){
-        .socket = socket && socket[0] ? socket : DEFAULT_SOCKET,
+        .socket = socket && socket[0] ? socket : CONF_CONTROL_DEFAULT,
         .timeout_ms = DEFAULT_WAIT,
         .watch_ms = DEFAULT_WATCH,
         .limit = UINT64_MAX,

@@ -22,9 +22,6 @@ enum {
     TAKES_CONFIG = 1 << 10,
 };
 
-/* Where the daemon is unless it is told otherwise (penstock.conf(5), control). */
-#define DEFAULT_SOCKET "/run/penstock/control.sock"
-
 struct ctl;
 
 struct command {

@@ -26,7 +26,7 @@ static enum style state_style(const char *state)
                                            : STYLE_ODD;
 }
 
-/* All addresses, and what keeps one from listening. */
+/* All addresses, and what keeps one from listening, unless that is the rule's own state. */
 static char *listen_text(const json_t *rule)
 {
     const json_t *listener;
@@ -36,10 +36,10 @@ static char *listen_text(const json_t *rule)
     json_array_foreach(json_object_get(rule, "listeners"), i, listener)
     {
         const char *state = value_text(listener, "state");
-        bool listens = strcmp(state, "listening") == 0;
+        bool plain = strcmp(state, "listening") == 0 || strcmp(state, "paused") == 0;
         char *more =
             must_print("%s%s%s%s%s%s", text, i > 0 ? "," : "", value_text(listener, "address"),
-                       listens ? "" : "(", listens ? "" : state, listens ? "" : ")");
+                       plain ? "" : "(", plain ? "" : state, plain ? "" : ")");
 
         free(text);
         text = more;

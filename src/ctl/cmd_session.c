@@ -100,11 +100,12 @@ static void print_killed(struct ctl *ctl, const json_t *body)
 /* Whom to end is told in one way, so that no slip of the hand ends more than was meant. */
 static bool is_one_way(const struct args *a)
 {
-    bool filtered = a->rule || a->client, all = a->given & TAKES_ALL;
+    bool filtered = a->rule || a->client || a->state || a->older, all = a->given & TAKES_ALL;
 
     if ((a->operand != NULL) + filtered + all == 1)
         return true;
-    text_line(stderr, "penstock: kill needs an ID, or --rule and --client, or --all");
+    text_line(stderr,
+              "penstock: kill needs an ID, or --rule, --client, --state or --older, or --all");
     return false;
 }
 
@@ -123,6 +124,8 @@ int cmd_kill(struct ctl *ctl)
         query_begin(&q, "/v1/sessions");
         query_add(&q, "rule", a->rule);
         query_add(&q, "client", a->client);
+        query_add(&q, "state", a->state);
+        query_add(&q, "older", a->older);
         query_add(&q, "all", a->given & TAKES_ALL ? "true" : NULL);
         path = query_end(&q);
     }

@@ -8,11 +8,12 @@
 
 #include "ctl/ctl.h"
 #include "ctl/human.h"
-#include "ctl/must.h"
+#include "ctl/order.h"
 #include "ctl/query.h"
 #include "ctl/value.h"
 
-#define PAGE 1000 /* sessions that are asked for at a time */
+#define PAGE                                                                                       \
+    1000 /* sessions that are asked for at a time; the most that the daemon puts in order */
 
 static const struct column columns[] = {
     {.title = "ID", .right = true},
@@ -54,6 +55,14 @@ static void print(struct ctl *ctl, const json_t *body)
     screen_table(&ctl->screen, t);
 }
 
+/* The daemon puts one page in order, and that is the quick way to the first few. Of more than a
+ * page all are taken by id, and put in order here. An order that isn't known here is left to the
+ * daemon, which will say what is wrong with it. */
+static bool sorts_here(const struct args *a)
+{
+    return a->limit > PAGE && order_is_known(a->sort);
+}
+
 /* The next page: behind session `after`, unless that is 0. */
 static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limit)
 {
@@ -67,7 +76,8 @@ static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limi
     query_add(&q, "client", a->client);
     query_add(&q, "state", a->state);
     query_add(&q, "older", a->older);
-    query_add(&q, "sort", a->sort);
+    if (!sorts_here(a))
+        query_add(&q, "sort", a->sort);
     query_number(&q, "limit", limit);
     if (json_is_integer(after))
         query_number(&q, "after", (uint64_t)json_integer_value(after));
@@ -79,7 +89,7 @@ static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limi
 
 static uint64_t page_limit(const struct args *a, uint64_t have)
 {
-    return a->limit - have < PAGE ? a->limit - have : PAGE;
+    return !sorts_here(a) && a->limit - have < PAGE ? a->limit - have : PAGE;
 }
 
 /* Add the next page to what there is. False at the last one, or at an error, which `all` is then.
@@ -91,7 +101,8 @@ static bool add_page(struct ctl *ctl, struct reply *all)
     uint64_t have = json_array_size(sessions);
     struct reply page;
 
-    if (!json_is_array(sessions) || !json_is_integer(next) || have >= ctl->args.limit)
+    if (!json_is_array(sessions) || !json_is_integer(next) ||
+        (have >= ctl->args.limit && !sorts_here(&ctl->args)))
         return false;
     page = get_page(ctl, next, page_limit(&ctl->args, have));
     if (page.status != STATUS_OK) {
@@ -113,6 +124,8 @@ static struct reply get(struct ctl *ctl)
 
     while (all.status == STATUS_OK && add_page(ctl, &all))
         ;
+    if (all.status == STATUS_OK && sorts_here(&ctl->args))
+        order_sessions(json_object_get(all.body, "sessions"), ctl->args.sort, ctl->args.limit);
     return all;
 }
 

@@ -5,6 +5,12 @@
 
 #include "ctl/ctl.h"
 
+#define SELECTION                                                                                  \
+    "  --rule RULE        only of this rule\n"                                                     \
+    "  --client ADDRESS   only of this client, or of a network (192.0.2.0/24)\n"                   \
+    "  --state STATE      only dialling, open, half-closed or flushing\n"                          \
+    "  --older TIME       only those that began so long ago (10min)\n"
+
 const struct command commands[] = {
     {
         .name = "status",
@@ -26,12 +32,8 @@ const struct command commands[] = {
         .synopsis = "[--rule RULE] [--client ADDRESS[/BITS]] [--state STATE]\n"
                     "         [--older TIME] [--sort KEY] [--limit N]",
         .summary = "who is connected, and to whom",
-        .help = "  --rule RULE        only of this rule\n"
-                "  --client ADDRESS   only of this client, or of a network (192.0.2.0/24)\n"
-                "  --state STATE      only dialling, open, half-closed or flushing\n"
-                "  --older TIME       only those that began so long ago (10min)\n"
-                "  --sort KEY         by id (as it is without), age, idle or bytes\n"
-                "  --limit N          the first N only\n",
+        .help = SELECTION "  --sort KEY         by id (as it is without), age, idle or bytes\n"
+                          "  --limit N          the first N only\n",
     },
     {
         .name = "show",
@@ -44,14 +46,13 @@ const struct command commands[] = {
     },
     {
         .name = "kill",
-        .takes = TAKES_JSON | TAKES_RULE | TAKES_CLIENT | TAKES_ALL,
+        .takes = TAKES_JSON | TAKES_RULE | TAKES_CLIENT | TAKES_STATE | TAKES_OLDER | TAKES_ALL,
         .operands = 1,
         .run = cmd_kill,
-        .synopsis = "ID | [--rule RULE] [--client ADDRESS[/BITS]] | --all",
+        .synopsis = "ID | --all | [--rule RULE] [--client ADDRESS[/BITS]]\n"
+                    "         [--state STATE] [--older TIME]",
         .summary = "end sessions at once",
-        .help = "  --rule RULE        those of this rule\n"
-                "  --client ADDRESS   those of this client, or of a network (192.0.2.0/24)\n"
-                "  --all              every one\n",
+        .help = SELECTION "  --all              every one\n",
     },
     {
         .name = "pause",

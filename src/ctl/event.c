@@ -49,15 +49,25 @@ static void print_reloaded(FILE *to, const json_t *e)
     print_error(to, e);
 }
 
+static void print_hello(FILE *to, const json_t *e)
+{
+    fprintf(to, " from penstockd %s, process %" PRId64, value_text(e, "version"),
+            value_number(e, "pid"));
+}
+
 static enum style event_style(const char *kind, const json_t *e)
 {
     const char *end = value_text(e, "end"), *outcome = value_text(e, "outcome");
 
+    if (strcmp(kind, "hello") == 0)
+        return STYLE_FAINT;
     if (strcmp(kind, "ended") == 0)
         return strcmp(end, "done") == 0 ? STYLE_PLAIN : STYLE_ODD;
     if (strcmp(kind, "reloaded") == 0)
         return strcmp(outcome, "ok") == 0 ? STYLE_GOOD : STYLE_BAD;
-    return strcmp(kind, "opened") == 0 ? STYLE_PLAIN : STYLE_BAD;
+    if (strcmp(kind, "refused") == 0 || strcmp(kind, "dropped") == 0)
+        return STYLE_BAD;
+    return strcmp(kind, "opened") == 0 ? STYLE_PLAIN : STYLE_ODD;
 }
 
 char *event_text(const json_t *e, enum style *style)
@@ -82,6 +92,8 @@ char *event_text(const json_t *e, enum style *style)
         print_error(to, e);
     } else if (strcmp(kind, "reloaded") == 0) {
         print_reloaded(to, e);
+    } else if (strcmp(kind, "hello") == 0) {
+        print_hello(to, e);
     } else {
         print_error(to, e);
     }

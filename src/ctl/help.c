@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 
+#include "conf/conf.h"
+
 static const char for_all[] =
     "  --socket PATH      penstockd's control socket (default: $PENSTOCK_SOCKET,\n"
-    "                     else " DEFAULT_SOCKET ")\n"
+    "                     else " CONF_CONTROL_DEFAULT ")\n"
     "  --no-color         no colours; there are some on a terminal unless NO_COLOR is set\n"
     "  -h, --help         print this, or about a command, and exit\n"
     "  -V, --version      print the version, and exit\n";
@@ -23,7 +25,7 @@ void help_all(const struct command *commands)
            "See and steer penstockd while it runs.\n"
            "\n");
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
+        printf("  %-11s %s\n", c->name, c->summary);
     printf(
         "\n"
         "Options of all commands:\n"

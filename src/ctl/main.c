@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ctl/commands.h"
 #include "ctl/ctl.h"
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
     struct args args;
 
     setlocale(LC_CTYPE, ""); /* which characters can be shown */
+    tzset();                 /* for localtime_r(3) */
     if (!args_parse(&args, commands, argc, argv))
         return STATUS_USAGE;
     if (!args.help && !args.version)
