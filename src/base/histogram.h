@@ -24,6 +24,9 @@ struct histogram {
 /* The upper bound of a bucket but the last; bounds are inclusive. */
 uint64_t histogram_bound(size_t bucket);
 
+/* The one that counts what took so long. */
+size_t histogram_bucket(uint64_t ms);
+
 void histogram_add(struct histogram *h, uint64_t ms);
 
 #endif

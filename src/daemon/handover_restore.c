@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "daemon/handover.h"
+#include "daemon/handover_account.h"
 #include "flow/dial.h"
 #include "flow/drain.h"
 #include "flow/listener.h"
@@ -108,21 +109,15 @@ static const char *restore_confs(struct restoring *r)
 
 /* --- rules and listeners --------------------------------------------------------------------- */
 
-static void restore_account(struct account *a, const struct snap_rule *from)
+/* Before it has a listener: none may let anybody in. */
+static int restore_state(struct rule *rule, const struct snap_rule *from)
 {
-    atomic_store(&a->bytes_in, from->bytes_in);
-    atomic_store(&a->bytes_out, from->bytes_out);
-    atomic_store(&a->datagrams_in, from->datagrams_in);
-    atomic_store(&a->datagrams_out, from->datagrams_out);
-    atomic_store(&a->dropped, from->dropped);
-    for (uint32_t i = 0; i < from->ended_count; i++) {
-        for (enum end end = 0; end < ENDS; end++) {
-            if (strcmp(from->ended[i].word, end_word(end)) != 0)
-                continue;
-            atomic_store(&a->ended[end], from->ended[i].count);
-            atomic_fetch_add(&a->opened, from->ended[i].count);
-        }
-    }
+    static const enum rule_state states[] = {[SNAP_RUNNING] = RULE_RUNNING,
+                                             [SNAP_PAUSED] = RULE_PAUSED,
+                                             [SNAP_DRAINING] = RULE_DRAINING};
+
+    rule->state = states[from->state];
+    return rule->state == RULE_DRAINING ? drain_rule(rule, (int64_t)from->drain_ms + 1) : 0;
 }
 
 /* One that lives for its sessions only is held by `r` until they are there. */
@@ -142,7 +137,9 @@ static const char *restore_rules(struct restoring *r)
         if (!r->rules[i])
             return "out of memory";
         r->rules[i]->running = from->running;
-        restore_account(&r->rules[i]->account, from);
+        handover_restore_account(&r->rules[i]->account, from);
+        if (restore_state(r->rules[i], from))
+            return "out of memory";
         if (from->running)
             r->set->rules[r->set->count++] = rule_ref(r->rules[i]);
     }
@@ -358,6 +355,7 @@ static void restore_sessions(struct restoring *r)
         if (!why)
             continue;
         r->out->lost++;
+        account_lost(r->rules[from->rule]);
         log_fields(log_of(r), LEVEL_ERROR, NULL,
                    (struct log_field[]){LOG_TEXT("rule", r->snap->rules[from->rule].name),
                                         LOG_NUMBER("id", from->id),

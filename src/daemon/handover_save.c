@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/handover.h"
+#include "daemon/handover_account.h"
 #include "flow/dial.h"
 #include "flow/listener.h"
 #include "flow/move.h"
@@ -116,18 +117,14 @@ static int save_confs(struct saving *sv)
 
 /* --- rules and listeners --------------------------------------------------------------------- */
 
-static int save_ended(const struct account *a, struct snap_rule *out)
-{
-    out->ended = calloc(ENDS, sizeof(*out->ended));
-    if (!out->ended)
-        return -ENOMEM;
-    for (enum end end = 0; end < ENDS; end++) {
-        uint64_t count = atomic_load(&a->ended[end]);
+static const uint8_t snap_states[] = {
+    [RULE_RUNNING] = SNAP_RUNNING, [RULE_PAUSED] = SNAP_PAUSED, [RULE_DRAINING] = SNAP_DRAINING};
 
-        if (count > 0)
-            out->ended[out->ended_count++] = (struct snap_ended){end_word(end), count};
-    }
-    return 0;
+static uint64_t until(const struct saving *sv, int64_t then)
+{
+    int64_t ms = then - (int64_t)sv->snap.taken_ms;
+
+    return ms > 0 ? (uint64_t)ms : 0;
 }
 
 static int save_rule(struct saving *sv, struct rule *rule)
@@ -139,13 +136,10 @@ static int save_rule(struct saving *sv, struct rule *rule)
     rule->number = sv->snap.rule_count++;
     *out = (struct snap_rule){.name = rule->conf->name,
                               .running = rule->running,
-                              .bytes_in = atomic_load(&rule->account.bytes_in),
-                              .bytes_out = atomic_load(&rule->account.bytes_out),
-                              .datagrams_in = atomic_load(&rule->account.datagrams_in),
-                              .datagrams_out = atomic_load(&rule->account.datagrams_out),
-                              .dropped = atomic_load(&rule->account.dropped)};
+                              .state = snap_states[rule->state],
+                              .drain_ms = rule->drain_at ? until(sv, rule->drain_at) : 0};
     error = use_rule(sv, rule->conf, &out->conf);
-    return error ? error : save_ended(&rule->account, out);
+    return error ? error : handover_save_account(&rule->account, out);
 }
 
 static int save_fd(int fd, struct snap_fd *out, int *fds, size_t *count)
@@ -306,9 +300,7 @@ static int save_session(struct saving *sv, struct session *s)
         .dial = {.last_end = ""},
     };
     if (s->drain_at != 0)
-        out->drain_ms = s->drain_at > (int64_t)sv->snap.taken_ms
-                            ? (uint64_t)s->drain_at - sv->snap.taken_ms
-                            : 0;
+        out->drain_ms = until(sv, s->drain_at);
     error = use_rule(sv, s->conf->rule, &out->conf);
     for (enum side side = CLIENT; side <= UPSTREAM && error == 0; side++)
         error = save_fd(s->fd[side], &out->fd[side], sv->h->sessions, &sv->h->session_count);
@@ -414,7 +406,7 @@ static void free_saving(struct saving *sv)
             free((char *)sv->snap.confs[i].text);
     }
     for (uint32_t i = 0; i < sv->snap.rule_count; i++)
-        free(sv->snap.rules[i].ended);
+        handover_free_account(&sv->snap.rules[i]);
     for (uint32_t i = 0; i < sv->snap.session_count; i++)
         free(sv->snap.sessions[i].udp.kept);
     free(sv->confs);

@@ -25,6 +25,7 @@ static const uint8_t magic[8] = {'P', 'E', 'N', 'S', 'T', 'O', 'C', 'K'};
  * version. */
 #define CONF_LEAST     8
 #define ENDED_LEAST    12
+#define BUCKET_LEAST   16
 #define RULE_LEAST     29
 #define LISTENER_LEAST 37
 #define ADDR_LEAST     1
@@ -221,6 +222,23 @@ static void code_ended(struct coder *c, struct snap_ended *ended)
     code_u64(c, &ended->count);
 }
 
+static void code_ends(struct coder *c, struct snap_ended **ends, uint32_t *count)
+{
+    *ends = code_array(c, *ends, count, ENDED_LEAST, sizeof(**ends));
+    for (uint32_t i = 0; i < *count; i++)
+        code_ended(c, &(*ends)[i]);
+}
+
+static void code_histogram(struct coder *c, struct snap_histogram *h)
+{
+    h->buckets = code_array(c, h->buckets, &h->bucket_count, BUCKET_LEAST, sizeof(*h->buckets));
+    for (uint32_t i = 0; i < h->bucket_count; i++) {
+        code_u64(c, &h->buckets[i].most_ms);
+        code_u64(c, &h->buckets[i].count);
+    }
+    code_u64(c, &h->sum_ms);
+}
+
 static void code_rule(struct coder *c, struct snap_rule *rule)
 {
     code_text(c, &rule->name);
@@ -233,9 +251,14 @@ static void code_rule(struct coder *c, struct snap_rule *rule)
         code_u64(c, &rule->datagrams_out);
         code_u64(c, &rule->dropped);
     }
-    rule->ended = code_array(c, rule->ended, &rule->ended_count, ENDED_LEAST, sizeof(*rule->ended));
-    for (uint32_t i = 0; i < rule->ended_count; i++)
-        code_ended(c, &rule->ended[i]);
+    code_ends(c, &rule->ended, &rule->ended_count);
+    if (c->version >= 3) {
+        code_ends(c, &rule->refused, &rule->refused_count);
+        code_u8(c, &rule->state);
+        code_u64(c, &rule->drain_ms);
+        code_histogram(c, &rule->connect);
+        code_histogram(c, &rule->lasted);
+    }
 }
 
 static void code_listener(struct coder *c, struct snap_listener *listener)

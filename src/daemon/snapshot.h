@@ -9,7 +9,8 @@
  * are little-endian, texts and bytes have their length before them. Versions of before are read as
  * well, from SNAPSHOT_OLDEST on: what they lack is 0. Any other is refused as a whole.
  *
- * Version 1 is without datagrams.
+ * Version 1 is without datagrams; 1 and 2 without the state of rules and their histograms, and they
+ * count the clients that were refused among the sessions that have ended.
  */
 #ifndef PENSTOCK_DAEMON_SNAPSHOT_H
 #define PENSTOCK_DAEMON_SNAPSHOT_H
@@ -22,7 +23,7 @@
 #include "flow/half.h"
 #include "os/addr.h"
 
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 #define SNAPSHOT_OLDEST  1
 
 /* A block over this size is none. */
@@ -51,11 +52,25 @@ struct snap_conf {
     size_t length; /* of the text, which has no NUL within */
 };
 
-/* How many sessions ended so, by the word of flow/ends.def. */
+/* How many sessions ended so, or clients were refused, by the word of flow/ends.def. */
 struct snap_ended {
     const char *word;
     uint64_t count;
 };
+
+/* So many took at most so long (UINT64_MAX: any time), and longer than the bound before. */
+struct snap_bucket {
+    uint64_t most_ms;
+    uint64_t count;
+};
+
+struct snap_histogram {
+    struct snap_bucket *buckets; /* those that are not empty */
+    uint32_t bucket_count;
+    uint64_t sum_ms;
+};
+
+enum snap_state { SNAP_RUNNING, SNAP_PAUSED, SNAP_DRAINING };
 
 struct snap_rule {
     const char *name;
@@ -65,6 +80,11 @@ struct snap_rule {
     uint64_t datagrams_in, datagrams_out, dropped;
     struct snap_ended *ended;
     uint32_t ended_count;
+    struct snap_ended *refused;
+    uint32_t refused_count;
+    uint8_t state;     /* enum snap_state */
+    uint64_t drain_ms; /* SNAP_DRAINING: until its sessions are ended */
+    struct snap_histogram connect, lasted;
 };
 
 struct snap_listener {
@@ -164,7 +184,8 @@ int snapshot_write(const struct snapshot *s, uint8_t **bytes, size_t *size);
  *
  * - every index is in its range (a session's listener may be SNAP_NONE), every text ends and is not
  *   NULL, times are at most SNAP_MS_MAX, addresses are of a known family and fit a sockaddr;
- * - rules have names, no two the same; words of ends may be such as this program doesn't know;
+ * - rules have names, no two the same, and a state; words of ends may be such as this program
+ * doesn't know;
  * - ids of sessions are below next_id, no two the same;
  * - a listener has a socket, a session its client's unless it is of datagrams, in SNAP_RELAY its
  *   upstream's too; no socket is named twice;

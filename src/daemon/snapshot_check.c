@@ -49,6 +49,17 @@ static const char *check_addr(const struct addr *a)
     }
 }
 
+static const char *check_rule(const struct snapshot *s, const struct snap_rule *rule)
+{
+    if (rule->name[0] == '\0')
+        return "a rule has no name";
+    if (rule->conf >= s->conf_count)
+        return "a rule's config is not there";
+    if (rule->state > SNAP_DRAINING)
+        return "a rule's state is unknown";
+    return is_duration(rule->drain_ms) ? NULL : "a rule is drained too late";
+}
+
 static const char *check_rules(const struct snapshot *s)
 {
     struct table *names = table_new();
@@ -58,11 +69,8 @@ static const char *check_rules(const struct snapshot *s)
         struct snap_rule *rule = &s->rules[i];
         int error;
 
-        if (rule->name[0] == '\0')
-            wrong = "a rule has no name";
-        else if (rule->conf >= s->conf_count)
-            wrong = "a rule's config is not there";
-        else if ((error = table_insert(names, rule->name, rule)) != 0)
+        wrong = check_rule(s, rule);
+        if (wrong == NULL && (error = table_insert(names, rule->name, rule)) != 0)
             wrong = error == -EEXIST ? "two rules have one name" : no_memory;
     }
     table_free(names);

@@ -253,6 +253,12 @@ static void time_session(struct account *a, const struct session *s)
         histogram_add(&a->connect, s->connect_ms);
 }
 
+void account_lost(struct rule *rule)
+{
+    atomic_fetch_add_explicit(&rule->account.opened, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rule->account.ended[END_ERROR], 1, memory_order_relaxed);
+}
+
 void account_session(const struct session *s, enum end end)
 {
     struct account *a = &s->rule->account;

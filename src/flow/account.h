@@ -55,6 +55,9 @@ void account_opened(const struct session *s);
 /* The same for one that another process has begun; nobody is told. */
 void account_adopted(const struct session *s);
 
+/* Such a one that can't be gone on with: it has ended. */
+void account_lost(struct rule *rule);
+
 /* Close the record of an ended session: counters, and its line in the log. */
 void account_session(const struct session *s, enum end end);
 

@@ -45,7 +45,7 @@ def only_announced(t):
 @test("--check tells whether it can read the snapshots of a former program", ONCE)
 def check_version(t):
     path = t.write("c.conf", 'rules = { r = { listen = "127.0.0.1:1"; upstream = "127.0.0.1:2"; }; };')
-    for version, status in (("1", 0), ("2", 0), ("3", 69), ("0", 69), ("x", 69)):
+    for version, status in (("1", 0), ("2", 0), ("3", 0), ("4", 69), ("0", 69), ("x", 69)):
         env = dict(os.environ, PENSTOCK_HANDOVER_VERSION=version)
         run = subprocess.run([t.binary, "--check", "--config", path], env=env, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)

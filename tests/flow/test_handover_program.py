@@ -201,7 +201,7 @@ DAMAGED = {
     "nothing": b"", "garbage": b"garbage" * 1000, "only the magic": b"PENSTOCK",
     "zeros": bytes(100000),
 }
-for name in ("damaged.bin", "v0-old.bin", "v3-future.bin"):
+for name in ("damaged.bin", "v0-old.bin", "v4-future.bin"):
     DAMAGED[name] = name
 
 
@@ -220,7 +220,8 @@ for name, content in DAMAGED.items():
 
 @test("handover: a good snapshot of sockets that are not there: a fresh start", ONCE)
 def no_sockets(t):
-    for sample in ("v1-empty.bin", "v1-sessions.bin", "v2-empty.bin", "v2-sessions.bin"):
+    for sample in ("v1-empty.bin", "v1-sessions.bin", "v2-empty.bin", "v2-sessions.bin", "v3-empty.bin",
+                   "v3-sessions.bin"):
         with open(os.path.join(SAMPLES, sample), "rb") as f:
             fresh(t, f.read(), sample)
 

@@ -84,6 +84,10 @@ static inline void take_over_differences(const struct snapshot *from, struct sna
     to->taken_ms = from->taken_ms;
     for (uint32_t i = 0; i < to->listener_count; i++)
         to->listeners[i].fd.number = from->listeners[i].fd.number;
+    for (uint32_t i = 0; i < to->rule_count; i++) {
+        ck_assert_uint_le(to->rules[i].drain_ms, from->rules[i].drain_ms + 1);
+        to->rules[i].drain_ms = from->rules[i].drain_ms;
+    }
     for (uint32_t i = 0; i < to->session_count; i++) {
         const struct snap_session *a = &from->sessions[i];
         struct snap_session *b = &to->sessions[i];

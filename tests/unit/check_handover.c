@@ -10,6 +10,7 @@
 #include "carrier.h"
 #include "daemon/handover.h"
 #include "descriptors.h"
+#include "flow/drain.h"
 #include "flow/move.h"
 #include "memory.h"
 #include "snapshot_same.h"
@@ -388,12 +389,34 @@ static void count_much(struct world *w, struct rule *rule)
     atomic_store(&rule->account.bytes_out, 210987654321);
     atomic_store(&rule->account.ended[END_DONE], 17);
     atomic_store(&rule->account.ended[END_CLIENT_RESET], 4);
+    atomic_store(&rule->account.refused[END_LIMIT], 2);
+    atomic_store(&rule->account.refused[END_NO_DESCRIPTORS], 1);
+    atomic_fetch_add(&rule->account.opened, 21);
+    for (uint64_t ms = 0; ms < 100000000; ms = 3 * ms + 1) {
+        histogram_add(&rule->account.connect, ms);
+        histogram_add(&rule->account.lasted, 2 * ms);
+    }
     w->worker.served = 21;
     w->worker.refused = 3;
 }
 
-static void has_counted(const struct rule *rule)
+static void same_histograms(const struct histogram *a, const struct histogram *b)
 {
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        ck_assert_uint_eq(atomic_load(&a->counts[i]), atomic_load(&b->counts[i]));
+    ck_assert_uint_eq(atomic_load(&a->sum_ms), atomic_load(&b->sum_ms));
+}
+
+/* `before`: its account then. */
+static void has_counted(const struct rule *rule, const struct account *before)
+{
+    const struct account *a = &rule->account;
+
+    ck_assert_uint_eq(atomic_load(&a->opened), atomic_load(&before->opened));
+    for (enum end end = 0; end < ENDS; end++)
+        ck_assert_uint_eq(atomic_load(&a->refused[end]), atomic_load(&before->refused[end]));
+    same_histograms(&a->connect, &before->connect);
+    same_histograms(&a->lasted, &before->lasted);
     ck_assert_uint_eq(atomic_load(&rule->account.bytes_in), 123456789012);
     ck_assert_uint_eq(atomic_load(&rule->account.bytes_out), 210987654321);
     for (enum end end = 0; end < ENDS; end++)
@@ -451,9 +474,12 @@ static void is_full(const struct snapshot *s)
 
 START_TEST(what_is_restored_is_what_was_saved)
 {
+    static const enum rule_state states[] = {RULE_PAUSED, RULE_RUNNING, RULE_DRAINING,
+                                             RULE_RUNNING};
     int descriptors = count_descriptors();
     struct inheritance in;
     struct inherited got;
+    struct account account;
     struct snapshot again;
     struct arena *arena;
     struct known before, after;
@@ -464,6 +490,9 @@ START_TEST(what_is_restored_is_what_was_saved)
     life_begin(&life);
     live(&life);
     count_much(&life.w, life.w.set.rules[1]);
+    account = life.w.set.rules[1]->account;
+    rule_pause(life.w.set.rules[0]);
+    ck_assert_int_eq(rule_drain(life.w.set.rules[2]), 0);
     know(&before, &life.w);
     carry(&life, &in, &b);
     is_full(&in.snapshot);
@@ -474,7 +503,10 @@ START_TEST(what_is_restored_is_what_was_saved)
     all_is_taken(&b);
     know(&after, &life.w);
     same_known(&before, &after);
-    has_counted(life.w.set.rules[1]);
+    has_counted(life.w.set.rules[1], &account);
+    for (size_t i = 0; i < life.w.set.count; i++)
+        ck_assert_int_eq(life.w.set.rules[i]->state, states[i]);
+    ck_assert_int_ne(drain_due(session_of(&life.w, &life.clients[DIALING])), 0);
     ck_assert_str_eq(life.w.set.rules[1]->conf->name, "bulk");
 
     ck_assert_int_eq(handover_save(&life.w.set, &h), 0);
@@ -513,6 +545,8 @@ START_TEST(one_whose_descriptor_is_missing_is_reset)
     ck_assert_pstr_eq(handover_restore(&life.w.set, &in, &got), NULL);
     ck_assert_uint_eq(got.sessions, 1);
     ck_assert_uint_eq(got.lost, 1);
+    ck_assert_uint_eq(atomic_load(&life.w.set.rules[0]->account.opened), 2);
+    ck_assert_uint_eq(atomic_load(&life.w.set.rules[0]->account.ended[END_ERROR]), 1);
     ck_assert_int_eq(recv(life.clients[KEPT].fd, &byte, 1, 0), -1);
     ck_assert_int_eq(errno, ECONNRESET);
     all_arrives(&life.w, &life.clients[IDLE]);

@@ -56,6 +56,8 @@ START_TEST(names_ids_and_sockets_are_unique)
 {
     REFUSED("two rules have one name", sample.rules[2].name = "ssh");
     REFUSED("a rule has no name", sample.rules[2].name = "");
+    REFUSED("a rule's state is unknown", sample.rules[2].state = SNAP_DRAINING + 1);
+    REFUSED("a rule is drained too late", sample.rules[3].drain_ms = SNAP_MS_MAX + 1);
     REFUSED("two sessions have one id", sample.sessions[0].id = 54);
     REFUSED("a session's id is yet to be given", sample.sessions[0].id = 58);
     REFUSED(TWINS, sample.listeners[0].fd.cookie = 4003);

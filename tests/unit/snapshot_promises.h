@@ -163,6 +163,12 @@ static inline const char *promises_of_rule(const struct snapshot *s, uint32_t in
     SNAPSHOT_HOLDS((rule->ended == NULL) == (rule->ended_count == 0));
     for (uint32_t i = 0; i < rule->ended_count; i++)
         SNAPSHOT_HOLDS(is_text(rule->ended[i].word));
+    SNAPSHOT_HOLDS((rule->refused == NULL) == (rule->refused_count == 0));
+    for (uint32_t i = 0; i < rule->refused_count; i++)
+        SNAPSHOT_HOLDS(is_text(rule->refused[i].word));
+    SNAPSHOT_HOLDS(rule->state <= SNAP_DRAINING && rule->drain_ms <= SNAP_MS_MAX);
+    SNAPSHOT_HOLDS((rule->connect.buckets == NULL) == (rule->connect.bucket_count == 0));
+    SNAPSHOT_HOLDS((rule->lasted.buckets == NULL) == (rule->lasted.bucket_count == 0));
     for (uint32_t i = 0; i < index; i++)
         SNAPSHOT_HOLDS(strcmp(s->rules[i].name, rule->name) != 0);
     return NULL;

@@ -34,6 +34,24 @@ static inline void same_conf(const struct snap_conf *a, const struct snap_conf *
     ck_assert_uint_eq(a->length, b->length);
 }
 
+static inline void same_ends(const struct snap_ended *a, uint32_t count, const struct snap_ended *b)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_str_eq(a[i].word, b[i].word);
+        ck_assert_uint_eq(a[i].count, b[i].count);
+    }
+}
+
+static inline void same_histogram(const struct snap_histogram *a, const struct snap_histogram *b)
+{
+    ck_assert_uint_eq(a->sum_ms, b->sum_ms);
+    ck_assert_uint_eq(a->bucket_count, b->bucket_count);
+    for (uint32_t i = 0; i < a->bucket_count; i++) {
+        ck_assert_uint_eq(a->buckets[i].most_ms, b->buckets[i].most_ms);
+        ck_assert_uint_eq(a->buckets[i].count, b->buckets[i].count);
+    }
+}
+
 static inline void same_rule(const struct snap_rule *a, const struct snap_rule *b)
 {
     ck_assert_str_eq(a->name, b->name);
@@ -45,10 +63,13 @@ static inline void same_rule(const struct snap_rule *a, const struct snap_rule *
     ck_assert_uint_eq(a->datagrams_out, b->datagrams_out);
     ck_assert_uint_eq(a->dropped, b->dropped);
     ck_assert_uint_eq(a->ended_count, b->ended_count);
-    for (uint32_t i = 0; i < a->ended_count; i++) {
-        ck_assert_str_eq(a->ended[i].word, b->ended[i].word);
-        ck_assert_uint_eq(a->ended[i].count, b->ended[i].count);
-    }
+    same_ends(a->ended, a->ended_count, b->ended);
+    ck_assert_uint_eq(a->refused_count, b->refused_count);
+    same_ends(a->refused, a->refused_count, b->refused);
+    ck_assert_uint_eq(a->state, b->state);
+    ck_assert_uint_eq(a->drain_ms, b->drain_ms);
+    same_histogram(&a->connect, &b->connect);
+    same_histogram(&a->lasted, &b->lasted);
 }
 
 static inline void same_listener(const struct snap_listener *a, const struct snap_listener *b)

@@ -32,7 +32,8 @@ struct sample {
     struct snapshot snapshot;
     struct snap_conf confs[3];
     struct snap_rule rules[4];
-    struct snap_ended ended[2];
+    struct snap_ended ended[2], refused[2];
+    struct snap_bucket buckets[3];
     struct snap_listener listeners[4];
     struct snap_session sessions[10];
     struct snap_dgram dgrams[3];
@@ -231,8 +232,25 @@ static inline void sample_udp(struct sample *s)
         .local = sample_v6("fe80::1", 0, 3), .interface = 3, .datagrams = {1, 0}, .refused = true};
 }
 
-/* A process with sessions of every kind. */
-static inline void sample_sessions(struct sample *s)
+/* What operators see and steer. */
+static inline void sample_steered(struct sample *s)
+{
+    s->refused[0] = (struct snap_ended){"limit", 3};
+    s->refused[1] = (struct snap_ended){"paused", UINT64_C(1) << 33};
+    s->buckets[0] = (struct snap_bucket){1, 39};
+    s->buckets[1] = (struct snap_bucket){300, 1};
+    s->buckets[2] = (struct snap_bucket){UINT64_MAX, 2};
+    s->rules[0].refused = s->refused;
+    s->rules[0].refused_count = 2;
+    s->rules[0].connect = (struct snap_histogram){s->buckets, 2, 250};
+    s->rules[0].lasted = (struct snap_histogram){s->buckets + 1, 2, UINT64_C(1) << 40};
+    s->rules[1].state = SNAP_PAUSED;
+    s->rules[3].state = SNAP_DRAINING;
+    s->rules[3].drain_ms = 4321;
+}
+
+/* A process with sessions of every kind, as version 2 had them. */
+static inline void sample_sessions_2(struct sample *s)
 {
     *s = (struct sample){0};
     sample_rules(s);
@@ -255,10 +273,16 @@ static inline void sample_sessions(struct sample *s)
                                     .current = 1};
 }
 
+static inline void sample_sessions(struct sample *s)
+{
+    sample_sessions_2(s);
+    sample_steered(s);
+}
+
 /* What there was of it when there were no datagrams: version 1. */
 static inline void sample_sessions_1(struct sample *s)
 {
-    sample_sessions(s);
+    sample_sessions_2(s);
     s->snapshot.next_id = 55;
     s->snapshot.conf_count = 2;
     s->snapshot.rule_count = 3;

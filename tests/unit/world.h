@@ -58,9 +58,24 @@ static inline void world_begin(struct world *w)
     world_begin_on(w, LOOP_AUTO);
 }
 
+static inline void world_is_in_order(const struct world *w)
+{
+    uint64_t last = 0;
+
+    list_for_each (link, next, &w->worker.sessions) {
+        const struct session *s = container_of(link, struct session, link);
+
+        ck_assert_uint_gt(s->id, last);
+        ck_assert_ptr_eq(session_by_id(&w->worker, s->id), s);
+        last = s->id;
+    }
+    ck_assert_ptr_null(session_by_id(&w->worker, last + 1));
+}
+
 /* Everything ends, and nothing is booked any more. */
 static inline void world_end(struct world *w)
 {
+    world_is_in_order(w);
     ruleset_close(&w->set);
     list_for_each (link, next, &w->worker.sessions)
         session_end_now(container_of(link, struct session, link), END_SHUTDOWN);
