@@ -188,6 +188,7 @@ void persist_take(struct ruleset *set, struct passed *passed)
         set->worker->next_id = t.file->next_id;
     for (unsigned i = 0; i < PERSIST_SLOTS; i++)
         take_slot(&t, i);
+    sessions_sort(set->worker);
     if (t.taken + t.lost > 0)
         log_fields(
             set->worker->log, LEVEL_WARNING, "sessions go on after a crash",
