@@ -16,6 +16,7 @@
 #include "daemon/service.h"
 #include "daemon/snapshot.h"
 #include "loop/engine.h"
+#include "ops/ops.h"
 #include "os/fds.h"
 #include "os/log.h"
 #include "os/log_sink.h"
@@ -136,6 +137,21 @@ static void check_ports(const struct conf *conf, const char *path)
                 path, promised, available);
 }
 
+/* What this build has not. */
+static bool has_parts(const struct conf *conf)
+{
+    bool no_engine = conf->daemon.engine == ENGINE_EPOLL && !engine_epoll;
+    const char *option = no_engine ? "engine" : ops_missing(conf);
+    struct conf_place at;
+
+    if (!option)
+        return true;
+    at = conf_daemon_place(conf, option);
+    fprintf(stderr, "%s:%u: %s: this build has no %s\n", at.file, at.line,
+            no_engine ? "engine \"epoll\"" : option, no_engine ? "epoll" : "control socket");
+    return false;
+}
+
 static int check(const struct options *o)
 {
     uint64_t promised, available = fds_available();
@@ -147,14 +163,7 @@ static int check(const struct options *o)
     conf = load(path);
     if (!conf)
         return EX_CONFIG;
-    if (!may_exit_idle(o, conf) || !has_user(conf)) {
-        conf_unref(conf);
-        return EX_CONFIG;
-    }
-    if (conf->daemon.engine == ENGINE_EPOLL && !engine_epoll) {
-        struct conf_place at = conf_daemon_place(conf, "engine");
-
-        fprintf(stderr, "%s:%u: engine \"epoll\": this build has no epoll\n", at.file, at.line);
+    if (!may_exit_idle(o, conf) || !has_user(conf) || !has_parts(conf)) {
         conf_unref(conf);
         return EX_CONFIG;
     }

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "loop/engine.h"
+#include "ops/ops.h"
 #include "os/pipe.h"
 #include "os/systemd.h"
 
@@ -129,7 +130,8 @@ void options_print_version(void)
            "systemd: %s\n"
            "epoll: %s\n"
            "splice: %s\n"
+           "control: %s\n"
            "config: %s\n",
            PACKAGE_VERSION, yes_no(systemd_built_in()), yes_no(engine_epoll != NULL),
-           yes_no(pipe_built_in()), DEFAULT_CONFIG);
+           yes_no(pipe_built_in()), yes_no(ops_built_in()), DEFAULT_CONFIG);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* One reading of the files; the thread's until it is done. */
 struct reading {
     struct reload *reload;
@@ -27,9 +29,17 @@ static void release(void *arg)
 }
 
 void reload_init(struct reload *r, struct ruleset *set, struct status *status,
-                 reload_applied_fn *applied, void *arg)
+                 const struct reload_listener *listener)
 {
-    *r = (struct reload){.set = set, .status = status, .applied = applied, .applied_arg = arg};
+    *r = (struct reload){.set = set, .status = status, .listener = *listener};
+    r->last.generation = 1;
+    r->last.loaded_at_ms = clock_wall_ms();
+}
+
+void reload_fini(struct reload *r)
+{
+    conf_errors_free(&r->errors);
+    r->last.errors = NULL;
 }
 
 static struct log *log_of(const struct reload *r)
@@ -48,6 +58,38 @@ void reload_log_errors(struct log *log, const struct conf_errors *errors)
         else
             log_message(log, level, "%s:%u: %s", e->at.file, e->at.line, e->text);
     }
+}
+
+/* --- what came of it ------------------------------------------------------------------------- */
+
+/* `errors` is taken. */
+static void keep_errors(struct reload *r, struct conf_errors *errors)
+{
+    conf_errors_free(&r->errors);
+    r->errors = *errors;
+    *errors = (struct conf_errors){0};
+    r->last.errors = &r->errors;
+}
+
+static void note(struct reload *r, enum ops_outcome outcome, const char *error)
+{
+    snprintf(r->error, sizeof(r->error), "%s", error ? error : "");
+    r->last.outcome = outcome;
+    r->last.at_ms = clock_wall_ms();
+    r->last.error = error ? r->error : NULL;
+}
+
+static void over(struct reload *r, enum ops_outcome outcome, const char *error)
+{
+    r->last.number = r->begun;
+    note(r, outcome, error);
+    if (r->listener.over)
+        r->listener.over(r->listener.arg);
+}
+
+void reload_note_failed(struct reload *r, const char *error)
+{
+    note(r, OPS_RELOAD_FAILED, error);
 }
 
 /* --- what was read --------------------------------------------------------------------------- */
@@ -108,6 +150,21 @@ static void not_reloaded(struct reload *r, size_t errors, const char *first)
                (struct log_field[]){LOG_NUMBER("errors", errors)}, 1);
     snprintf(problem, sizeof(problem), "config not reloaded: %s", first);
     status_reloaded(r->status, problem);
+    over(r, OPS_RELOAD_FAILED, first);
+}
+
+static void reloaded(struct reload *r, const struct ruleset_changes *c)
+{
+    r->last.generation++;
+    r->last.loaded_at_ms = clock_wall_ms();
+    r->last.added = c->added;
+    r->last.removed = c->removed;
+    r->last.changed = c->changed;
+    r->last.failed = c->failed;
+    if (r->listener.applied)
+        r->listener.applied(r->listener.arg);
+    status_reloaded(r->status, c->failed > 0 ? "some rules could not change" : NULL);
+    over(r, OPS_RELOAD_OK, NULL);
 }
 
 static void apply(struct reload *r, struct conf *conf)
@@ -124,8 +181,7 @@ static void apply(struct reload *r, struct conf *conf)
         set_log(r, &before->daemon, &conf->daemon);
         warn_of_late(r, before, conf);
         log_changes(r, &changes);
-        r->applied(r->applied_arg);
-        status_reloaded(r->status, changes.failed > 0 ? "some rules could not change" : NULL);
+        reloaded(r, &changes);
     }
     conf_unref(before);
 }
@@ -160,10 +216,11 @@ static void done(void *arg)
      * (before_stop.h), for as long as it believes that we are busy. */
     status_reloading(r->status);
     reload_log_errors(log_of(r), &rd->errors);
+    keep_errors(r, &rd->errors);
     if (rd->conf)
         apply(r, rd->conf);
     else
-        not_reloaded(r, rd->errors.fatal, first_error(&rd->errors));
+        not_reloaded(r, r->errors.fatal, first_error(&r->errors));
     if (r->again)
         start(r);
 }
@@ -173,11 +230,14 @@ static void start(struct reload *r)
     struct reading *rd = calloc(1, sizeof(*rd));
 
     r->again = false;
+    r->begun++;
+    r->last.outcome = OPS_RELOAD_BUSY;
     if (rd)
         rd->path = strdup(r->set->conf->path);
     if (!rd || !rd->path) {
         free(rd);
         log_message(log_of(r), LEVEL_ERROR, "reload: %s", strerror(ENOMEM));
+        keep_errors(r, &(struct conf_errors){0});
         not_reloaded(r, 1, strerror(ENOMEM));
         return;
     }
@@ -189,12 +249,15 @@ static void start(struct reload *r)
         r->task = task;
 }
 
-void reload_request(struct reload *r)
+uint64_t reload_request(struct reload *r)
 {
+    uint64_t number = r->begun + 1;
+
     if (r->task)
         r->again = true;
     else
         start(r);
+    return number;
 }
 
 bool reload_is_busy(const struct reload *r)
@@ -205,5 +268,11 @@ bool reload_is_busy(const struct reload *r)
 void reload_cancel(struct reload *r)
 {
     task_abandon(r->task);
-    r->task = NULL;
+    if (r->task) {
+        keep_errors(r, &(struct conf_errors){0});
+        r->task = NULL;
+        r->begun += r->again;
+        r->again = false;
+        over(r, OPS_RELOAD_FAILED, "penstockd is about to end");
+    }
 }

@@ -11,31 +11,47 @@
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
 #include "loop/task.h"
+#include "ops/ops.h"
 
-/* Told when the rules have changed. */
-typedef void reload_applied_fn(void *arg);
+/* Who is told. Any of them may be NULL. */
+struct reload_listener {
+    void (*applied)(void *arg); /* the rules have changed */
+    void (*over)(void *arg);    /* a reload is over, `last` says how */
+    void *arg;
+};
 
 struct reload {
     struct ruleset *set;
     struct status *status;
     struct task *task; /* reading, or NULL */
     bool again;        /* asked for once more meanwhile */
-    reload_applied_fn *applied;
-    void *applied_arg;
+    uint64_t begun;    /* how many have */
+    struct reload_listener listener;
+    struct ops_reload last; /* its texts are those below */
+    struct conf_errors errors;
+    char error[256];
 };
 
 /* Nothing to do yet; all is borrowed. */
 void reload_init(struct reload *r, struct ruleset *set, struct status *status,
-                 reload_applied_fn *applied, void *arg);
+                 const struct reload_listener *listener);
 
-/* Do it, soon. However often this is called meanwhile, it is done once more after that. */
-void reload_request(struct reload *r);
+/* Do it, soon, and return its number: `last` has it once it is over. However often this is called
+ * meanwhile, it is done once more after that. */
+uint64_t reload_request(struct reload *r);
+
+/* The process began with what a former one had: its own config has errors. */
+void reload_note_failed(struct reload *r, const char *error);
 
 /* Is one under way? */
 bool reload_is_busy(const struct reload *r);
 
-/* Give up what is under way, without waiting for it: it may never end. */
+/* Give up what is under way, without waiting for it: it may never end. To whom waits for it, it is
+ * over. */
 void reload_cancel(struct reload *r);
+
+/* Free what is kept of the last one. */
+void reload_fini(struct reload *r);
 
 /* Log what is wrong with a config, each error on a line of its own. */
 void reload_log_errors(struct log *log, const struct conf_errors *errors);

@@ -17,10 +17,13 @@
 #include "daemon/idle.h"
 #include "daemon/passed.h"
 #include "daemon/persist_take.h"
+#include "daemon/privileges.h"
 #include "daemon/reexec.h"
+#include "daemon/refuse.h"
 #include "daemon/reload.h"
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
+#include "daemon/steering.h"
 #include "daemon/store.h"
 #include "daemon/watch_config.h"
 #include "flow/admit.h"
@@ -34,7 +37,6 @@
 #include "os/fds.h"
 #include "os/log.h"
 #include "os/systemd.h"
-#include "os/user.h"
 
 /* The stop follows its announcement at once; a stray one must not spoil a later stop. */
 #define ANNOUNCED_MS 10000
@@ -54,6 +56,7 @@ struct service {
     struct ruleset set;
     struct status status;
     struct reload reload;
+    struct steering steering;
     struct former former;
     struct store store;
     struct idle idle;
@@ -135,7 +138,7 @@ static void stop(struct service *sv, const char *signal)
         sv->log, LEVEL_INFO, "stopping",
         (struct log_field[]){LOG_TEXT("signal", signal), LOG_NUMBER("sessions", sv->worker.live)},
         2);
-    reload_cancel(&sv->reload);
+    steering_end_reloads(&sv->steering);
     reexec_stop(&sv->reexec);
     idle_stop(&sv->idle);
     watch_config_stop(&sv->watch_config);
@@ -218,20 +221,6 @@ static bool fail(struct service *sv, const char *what, int error)
     return false;
 }
 
-/* What the config asks of the machine and can't have; `value` is NULL for one that speaks for
- * itself. */
-static bool refuse(struct service *sv, const char *option, const char *value, const char *why)
-{
-    struct conf_place at = conf_daemon_place(sv->conf, option);
-
-    if (at.line == 0)
-        log_message(sv->log, LEVEL_ERROR, "%s: %s", option, why);
-    else
-        log_message(sv->log, LEVEL_ERROR, "%s:%u: %s%s%s%s: %s", at.file, at.line, option,
-                    value ? " \"" : "", value ? value : "", value ? "\"" : "", why);
-    return false;
-}
-
 static enum loop_engine engine_of(const struct conf *conf)
 {
     switch (conf->daemon.engine) {
@@ -258,7 +247,7 @@ static bool start_log(struct service *sv)
                               (enum log_target)d->log_target);
 
     return error == 0 ||
-           refuse(sv, "log_target", NULL,
+           refuse(sv->log, sv->conf, "log_target", NULL,
                   error == -ENOTSUP ? "this build has no such target" : strerror(-error)) ||
            goes_on(sv);
 }
@@ -269,7 +258,7 @@ static bool start_loop(struct service *sv)
 
     sv->loop = loop_new(engine_of(sv->conf));
     if (!sv->loop && errno == ENOTSUP) {
-        refuse(sv, "engine", "epoll", "this build has no epoll");
+        refuse(sv->log, sv->conf, "engine", "epoll", "this build has no epoll");
         if (!goes_on(sv))
             return false;
         sv->loop = loop_new(LOOP_AUTO);
@@ -281,21 +270,9 @@ static bool start_loop(struct service *sv)
     return sv->signals || fail(sv, "signals", errno);
 }
 
-/* Asked before anything is touched that a former process has left: the next start may do better.
- * Who isn't root becomes nobody else, and may go on without. */
-static bool has_user(struct service *sv)
+static bool has_user(const struct service *sv)
 {
-    const struct conf_daemon *d = sv->conf ? &sv->conf->daemon : NULL;
-    uid_t uid;
-    gid_t gid;
-
-    if (!d || geteuid() != 0)
-        return true;
-    if (d->user && user_find(d->user, &uid, &gid))
-        return refuse(sv, "user", d->user, "there is no such user");
-    if (d->group && group_find(d->group, &gid))
-        return refuse(sv, "group", d->group, "there is no such group");
-    return true;
+    return !sv->conf || privileges_can_be_dropped(sv->log, sv->conf);
 }
 
 /* Before anything else is opened: the sockets passed to us, and how many descriptors are left. */
@@ -364,14 +341,27 @@ static bool start_worker(struct service *sv)
     return true;
 }
 
-static void on_changed_rules(void *arg)
+static void on_changed_rules(struct service *sv)
 {
-    struct service *sv = arg;
-
     store_listeners(&sv->store);
     store_conf(&sv->store);
     watch_config_apply(&sv->watch_config);
     idle_changed(&sv->idle);
+}
+
+static void on_applied(void *arg)
+{
+    struct service *sv = arg;
+
+    on_changed_rules(sv);
+    steering_apply(&sv->steering);
+}
+
+static void on_reloaded(void *arg)
+{
+    struct service *sv = arg;
+
+    steering_reloaded(&sv->steering);
 }
 
 /* Every listener is tried, so that every error is told at once. Where rules are at work already,
@@ -398,28 +388,23 @@ static bool open_rules(struct service *sv)
     return changes.failed == 0 || goes_on(sv);
 }
 
+/* Before privileges are dropped: the directory may be root's. */
+static bool start_steering(struct service *sv)
+{
+    return steering_start(&sv->steering, &sv->set, &sv->reload, sv->conf->path) || goes_on(sv);
+}
+
 static bool drop_privileges(struct service *sv)
 {
-    const struct conf_daemon *d = &sv->conf->daemon;
-    const char *option = d->user ? "user" : "group", *name = d->user ? d->user : d->group;
-    int error;
-
-    if (!name)
-        return true;
-    error = user_become(d->user, d->group);
-    if (error == -ENOENT)
-        refuse(sv, option, name, "there is no such user or group");
-    else if (error && goes_on(sv) && geteuid() != 0)
-        refuse(sv, option, name, "takes effect with the next start by root");
-    else if (error)
-        return refuse(sv, option, name, strerror(-error));
-    return error == 0 || (goes_on(sv) && geteuid() != 0);
+    return privileges_drop(sv->log, sv->conf, goes_on(sv));
 }
 
 static bool start_serving(struct service *sv)
 {
+    const struct reload_listener told = {on_applied, on_reloaded, sv};
+
     status_start(&sv->status, &sv->set);
-    reload_init(&sv->reload, &sv->set, &sv->status, on_changed_rules, sv);
+    reload_init(&sv->reload, &sv->set, &sv->status, &told);
     if (reexec_init(&sv->reexec, &sv->set, &sv->store, &sv->reload, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);
@@ -429,6 +414,7 @@ static bool start_serving(struct service *sv)
     if (sv->conf_is_former) {
         log_message(sv->log, LEVEL_ERROR, "the config has errors: the former rules go on");
         status_reloaded(&sv->status, "the config has errors, the former rules go on");
+        reload_note_failed(&sv->reload, "the config has errors, the former rules go on");
     }
     log_fields(sv->log, LEVEL_INFO, "listening",
                (struct log_field[]){LOG_NUMBER("rules", sv->set.count),
@@ -447,7 +433,9 @@ static void tear_down(struct service *sv)
     ruleset_close(&sv->set);
     end_sessions(sv);
     if (sv->loop) {
-        reload_cancel(&sv->reload);
+        steering_end_reloads(&sv->steering);
+        steering_stop(&sv->steering);
+        reload_fini(&sv->reload);
         reexec_stop(&sv->reexec);
         store_stop(&sv->store);
         idle_stop(&sv->idle);
@@ -483,7 +471,7 @@ int service_run(struct conf *conf, char **argv, int64_t exit_idle_ms)
         return EX_CONFIG;
     }
     ok = start_log(&sv) && start_loop(&sv) && start_worker(&sv) && open_rules(&sv) &&
-         drop_privileges(&sv) && start_serving(&sv);
+         start_steering(&sv) && drop_privileges(&sv) && start_serving(&sv);
     if (ok) {
         int error = loop_run(sv.loop);
 

@@ -21,6 +21,7 @@ enum ops_outcome { OPS_RELOAD_NONE, OPS_RELOAD_BUSY, OPS_RELOAD_OK, OPS_RELOAD_F
 
 struct ops_reload {
     enum ops_outcome outcome;
+    uint64_t number;                        /* of the last that is over, from 1; 0: none yet */
     int64_t at_ms;                          /* since the epoch, when it was over */
     uint64_t generation;                    /* of the config at work: 1 at the start ... */
     int64_t loaded_at_ms;                   /* ... and since when it is, since the epoch */
@@ -35,25 +36,34 @@ struct ops_host {
     const char *config_path;
     const struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
     const struct ops_reload *(*reloaded)(void *arg);
-    void (*reload)(void *arg); /* begin one; ops_reloaded() is called when it is over */
+    /* Begin one, and return its number; or 0: no more. When it is over ops_reloaded() is called,
+     * which may be at once. */
+    uint64_t (*reload)(void *arg);
     void *arg;
 };
 
+bool ops_built_in(void);
+
+/* What the config asks for in so many words and this build has not: the option's name; or NULL. */
+const char *ops_missing(const struct conf *conf);
+
 /*
- * Open what the config asks for. What can't be had and was asked for in so many words is logged and
- * makes it fail with a negative errno; the socket at its default place may fail, and then there is
- * none. `*out` is NULL in a build without it, which is no error unless the config asks for it.
+ * Open what the config asks for. What can't be had is logged. Returns 0, or a negative errno when
+ * there is no memory (*out is NULL then) or something else than the socket at its default place
+ * can't be had; *out is to be stopped all the same, and may go on with what there is. In a build
+ * without it *out is NULL, which is no error.
  */
 int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf);
 
-/* The config has changed: addresses and rights are as it says from here on. What can't be had is
- * logged; then that socket stays as it was. */
+/* The config has changed: addresses and rights are as it says from here on. New sockets are open
+ * before old ones close. What can't be had is logged; then that socket stays as it was. In this,
+ * and the next two: NULL is allowed. */
 void ops_change(struct ops *ops, const struct conf *conf);
 
 /* A reload is over, whoever has asked for it. */
 void ops_reloaded(struct ops *ops);
 
-/* Close it all at once; nobody is waited for. NULL is allowed. */
+/* Close it all at once; nobody is waited for. */
 void ops_stop(struct ops *ops);
 
 #endif

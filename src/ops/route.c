@@ -21,9 +21,25 @@ struct route {
     const char *const *keys; /* that its query may have, ended by NULL; or NULL: none */
 };
 
+static const char *const session_keys[] = {"rule", "client", "state", "older",
+                                           "sort", "after",  "limit", NULL};
+static const char *const kill_keys[] = {"rule", "client", "state", "older", "all", NULL};
+
 static const struct route routes[] = {
     {HTTP_GET, "/healthz", false, api_health, NULL},
     {HTTP_GET, "/v1/status", false, api_status, NULL},
+    {HTTP_POST, "/v1/reload", true, api_reload, NULL},
+    {HTTP_GET, "/v1/rules", false, api_rules, NULL},
+    {HTTP_GET, "/v1/rules/{name}", false, api_rule, NULL},
+    {HTTP_POST, "/v1/rules/{name}/pause", true, api_pause, NULL},
+    {HTTP_POST, "/v1/rules/{name}/resume", true, api_resume, NULL},
+    {HTTP_POST, "/v1/rules/{name}/drain", true, api_drain, NULL},
+    {HTTP_GET, "/v1/sessions", false, api_sessions, session_keys},
+    {HTTP_DELETE, "/v1/sessions", true, api_kill_some, kill_keys},
+    {HTTP_GET, "/v1/sessions/{id}", false, api_session, NULL},
+    {HTTP_DELETE, "/v1/sessions/{id}", true, api_kill, NULL},
+    {HTTP_GET, "/v1/events", false, api_events, NULL},
+    {HTTP_GET, "/metrics", false, api_metrics, NULL},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "daemon/steering.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/refuse.h"
+
+static const struct conf *conf_of(void *arg)
+{
+    const struct steering *st = arg;
+
+    return st->set->conf;
+}
+
+static const struct ops_reload *reloaded(void *arg)
+{
+    const struct steering *st = arg;
+
+    return &st->reload->last;
+}
+
+static uint64_t reload(void *arg)
+{
+    struct steering *st = arg;
+
+    return st->stopping ? 0 : reload_request(st->reload);
+}
+
+static bool has_all(const struct steering *st)
+{
+    const char *missing = ops_missing(st->set->conf);
+
+    return !missing || refuse(st->set->worker->log, st->set->conf, missing, NULL,
+                              "this build has no control socket");
+}
+
+bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl, const char *path)
+{
+    struct ops_host host = {.worker = set->worker,
+                            .config_path = path,
+                            .conf = conf_of,
+                            .reloaded = reloaded,
+                            .reload = reload,
+                            .arg = st};
+    int error;
+
+    *st = (struct steering){.set = set, .reload = rl};
+    error = ops_start(&st->ops, &host, set->conf);
+    if (error == -ENOMEM && !st->ops)
+        log_message(set->worker->log, LEVEL_ERROR, "control: %s", strerror(-error));
+    return has_all(st) && error == 0;
+}
+
+void steering_apply(struct steering *st)
+{
+    has_all(st);
+    ops_change(st->ops, st->set->conf);
+}
+
+void steering_reloaded(struct steering *st)
+{
+    ops_reloaded(st->ops);
+}
+
+void steering_end_reloads(struct steering *st)
+{
+    st->stopping = true;
+    if (st->reload)
+        reload_cancel(st->reload);
+}
+
+void steering_stop(struct steering *st)
+{
+    ops_stop(st->ops);
+    st->ops = NULL;
+}

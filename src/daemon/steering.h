@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the operators' side (ops.h) is given of the daemon: the config at work, and reloads. */
+#ifndef PENSTOCK_DAEMON_STEERING_H
+#define PENSTOCK_DAEMON_STEERING_H
+
+#include <stdbool.h>
+
+#include "daemon/reload.h"
+#include "daemon/ruleset.h"
+#include "ops/ops.h"
+
+struct steering {
+    struct ops *ops; /* NULL: not there */
+    struct ruleset *set;
+    struct reload *reload;
+    bool stopping;
+};
+
+/* Open what the config asks for. False when that can't be had, which has been logged; what can be
+ * is there all the same. All is borrowed; `path` is the config's, `reload` may have to be
+ * initialised yet. */
+bool steering_start(struct steering *st, struct ruleset *set, struct reload *reload,
+                    const char *path);
+
+/* The config at work has changed. */
+void steering_apply(struct steering *st);
+
+/* A reload is over. */
+void steering_reloaded(struct steering *st);
+
+/* There will be no reload any more; questions are answered on. */
+void steering_end_reloads(struct steering *st);
+
+void steering_stop(struct steering *st);
+
+#endif

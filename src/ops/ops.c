@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "ops/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ops/api.h"
+#include "ops/ops_open.h"
+#include "os/log.h"
+
+/* Who is being answered on a socket that the config has no more gets this long. */
+#define LAST_WORDS_MS 1000
+
+struct ops {
+    struct api api;
+    struct api_door local, remote;
+    struct ops_socket *control, *http; /* NULL: closed */
+    struct list closing;               /* sockets of before */
+    struct timer last_words;
+};
+
+/* --- sockets of before ----------------------------------------------------------------------- */
+
+static void free_closing(struct ops *ops)
+{
+    struct list *link;
+
+    while ((link = list_take_first(&ops->closing)))
+        ops_socket_free(container_of(link, struct ops_socket, link));
+}
+
+static void on_last_words(struct timer *t)
+{
+    free_closing(container_of(t, struct ops, last_words));
+}
+
+/* Who has asked for the reload that takes the socket away is still to be answered. Without memory
+ * for the timer it goes with the next one, or in the end. */
+static void give_up(struct ops *ops, struct ops_socket **s)
+{
+    if (!*s)
+        return;
+    ops_socket_close(*s);
+    list_append(&ops->closing, &(*s)->link);
+    loop_timer(ops->api.host.worker->loop, &ops->last_words, LAST_WORDS_MS, on_last_words);
+    *s = NULL;
+}
+
+static void replace(struct ops *ops, struct ops_socket **s, struct ops_socket *by)
+{
+    give_up(ops, s);
+    *s = by;
+}
+
+/* --- as the config says ---------------------------------------------------------------------- */
+
+static void complain(const struct ops *ops, const struct conf *conf, enum log_level level,
+                     const char *option, const char *value, const char *why)
+{
+    struct conf_place at = conf_daemon_place(conf, option);
+
+    if (at.line == 0)
+        log_message(ops->api.host.worker->log, level, "%s \"%s\": %s", option, value, why);
+    else
+        log_message(ops->api.host.worker->log, level, "%s:%u: %s \"%s\": %s", at.file, at.line,
+                    option, value, why);
+}
+
+static bool directory_is_there(const char *path)
+{
+    char *directory = strndup(path, (size_t)(strrchr(path, '/') - path));
+    bool there = !directory || access(directory, F_OK) == 0;
+
+    free(directory);
+    return there;
+}
+
+/* Nobody has asked for it: a machine where the directory was not made has none. */
+static bool is_left_out(const struct conf *conf)
+{
+    return conf_daemon_place(conf, "control").line == 0 &&
+           !directory_is_there(conf->daemon.control);
+}
+
+static int apply_control(struct ops *ops, const struct conf *conf)
+{
+    const struct conf_daemon *d = &conf->daemon;
+    bool is_default = strcmp(d->control, CONF_CONTROL_DEFAULT) == 0;
+    struct ops_socket *s;
+    const char *why = NULL;
+    int error;
+
+    if (!conf_has_control(d)) {
+        give_up(ops, &ops->control);
+        return 0;
+    }
+    if (ops->control && ops_socket_is_at(ops->control, d->control)) {
+        error = ops_socket_change(ops->control, d, &why);
+    } else if (!ops->control && is_left_out(conf)) {
+        return 0;
+    } else {
+        error = ops_open_control(&s, ops->api.host.worker, &ops->local, d, &why);
+        if (error == 0)
+            replace(ops, &ops->control, s);
+    }
+    if (error)
+        complain(ops, conf, is_default ? LEVEL_WARNING : LEVEL_ERROR, "control", d->control,
+                 why ? why : strerror(-error));
+    return is_default ? 0 : error;
+}
+
+static int apply_http(struct ops *ops, const struct conf *conf)
+{
+    const struct conf_daemon *d = &conf->daemon;
+    struct ops_socket *s;
+    const char *why = NULL;
+    int error;
+
+    if (!d->http) {
+        give_up(ops, &ops->http);
+        return 0;
+    }
+    if (ops->http && ops_socket_is_at(ops->http, d->http))
+        return 0;
+    error = ops_open_http(&s, ops->api.host.worker, &ops->remote, d, &why);
+    if (error == 0)
+        replace(ops, &ops->http, s);
+    else
+        complain(ops, conf, LEVEL_ERROR, "http", d->http, why ? why : strerror(-error));
+    return error;
+}
+
+/* Both are tried, so that all that is wrong is told. */
+static int apply(struct ops *ops, const struct conf *conf)
+{
+    int control = apply_control(ops, conf), http = apply_http(ops, conf);
+
+    return control ? control : http;
+}
+
+/* --- its life -------------------------------------------------------------------------------- */
+
+int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf)
+{
+    struct ops *ops = calloc(1, sizeof(*ops));
+
+    *out = ops;
+    if (!ops)
+        return -ENOMEM;
+    ops->api.host = *host;
+    ops->api.started = clock_monotonic_ms();
+    ops->api.started_at_ms = clock_wall_ms();
+    list_init(&ops->api.waiting);
+    list_init(&ops->closing);
+    events_init(&ops->api.events, host->worker);
+    ops->local = (struct api_door){&ops->api, true};
+    ops->remote = (struct api_door){&ops->api, false};
+    return apply(ops, conf);
+}
+
+void ops_change(struct ops *ops, const struct conf *conf)
+{
+    if (ops)
+        apply(ops, conf);
+}
+
+void ops_reloaded(struct ops *ops)
+{
+    if (!ops)
+        return;
+    events_reloaded(&ops->api.events, ops->api.host.reloaded(ops->api.host.arg));
+    api_reloaded(&ops->api);
+}
+
+void ops_stop(struct ops *ops)
+{
+    if (!ops)
+        return;
+    api_reload_stop(&ops->api);
+    events_stop(&ops->api.events);
+    loop_timer_stop(ops->api.host.worker->loop, &ops->last_words);
+    free_closing(ops);
+    ops_socket_free(ops->control);
+    ops_socket_free(ops->http);
+    free(ops);
+}
+
+bool ops_built_in(void)
+{
+    return true;
+}
+
+const char *ops_missing(const struct conf *conf)
+{
+    (void)conf;
+    return NULL;
+}
