@@ -174,4 +174,6 @@ void http_wake(struct request *rq)
     list_remove(&rq->link);
     loop_unwatch(rq->http->loop, &rq->watch);
     MHD_resume_connection(rq->connection);
+    if (rq->http->timer.place) /* without a thread of its own the library does not run by that */
+        loop_timer(rq->http->loop, &rq->http->timer, 1, rq->http->timer.fn);
 }
