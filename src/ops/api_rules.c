@@ -57,6 +57,7 @@ struct answer *api_pause(struct api_call *c)
     if (!rule)
         return answer;
     rule_pause(rule);
+    events_rule(&c->api->events, rule, "paused");
     return answer_rule(rule);
 }
 
@@ -68,6 +69,7 @@ struct answer *api_resume(struct api_call *c)
     if (!rule)
         return answer;
     rule_resume(rule);
+    events_rule(&c->api->events, rule, "resumed");
     return answer_rule(rule);
 }
 
@@ -78,7 +80,10 @@ struct answer *api_drain(struct api_call *c)
 
     if (!rule)
         return answer;
-    return rule_drain(rule) == 0 ? answer_rule(rule) : NULL;
+    if (rule_drain(rule))
+        return NULL;
+    events_rule(&c->api->events, rule, "draining");
+    return answer_rule(rule);
 }
 
 /* --- all ------------------------------------------------------------------------------------- */

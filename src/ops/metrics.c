@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/table.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
 #include "ops/api.h"
@@ -36,50 +35,21 @@ struct scrape {
 
 /* --- which rules ----------------------------------------------------------------------------- */
 
-/*
- * A rule can be in the config again while another one of its name lives on for its last sessions.
- * There can be one series of a name only: that of the newest, but for the number of sessions. A sum
- * would fall when the old one dies, which looks as if it had begun anew.
- */
-static int add_rule(struct scrape *sc, struct table *by_name, struct rule *rule)
-{
-    struct metrics_rule *r = &sc->rules[sc->count], *old;
-
-    *r = (struct metrics_rule){
-        .rule = rule, .totals = &sc->totals[rule->number], .live = atomic_load(&rule->live)};
-    old = table_find(by_name, rule->conf->name);
-    if (!old) {
-        if (table_insert(by_name, rule->conf->name, r))
-            return -1;
-        rule_ref(rule);
-        sc->count++;
-        return 0;
-    }
-    old->live += r->live;
-    if (rule->running || !old->rule->running) {
-        rule_unref(old->rule);
-        old->rule = rule_ref(rule);
-        old->totals = r->totals;
-    }
-    return 0;
-}
-
+/* All that are alive; each name is there once. */
 static int add_rules(struct scrape *sc, struct worker *w)
 {
-    struct table *by_name;
     size_t count;
-    int error = 0;
 
     sc->totals = totals_of_rules(w, &count);
-    sc->rules = malloc((count + 1) * sizeof(*sc->rules));
-    by_name = table_new();
-    if (!sc->totals || !sc->rules || !by_name)
-        error = -1;
-    list_for_each (link, next, &w->rules)
-        if (!error)
-            error = add_rule(sc, by_name, container_of(link, struct rule, link));
-    table_free(by_name);
-    return error;
+    sc->rules = calloc(count + 1, sizeof(*sc->rules));
+    if (!sc->totals || !sc->rules)
+        return -1;
+    list_for_each (link, next, &w->rules) {
+        struct rule *rule = rule_ref(container_of(link, struct rule, link));
+
+        sc->rules[sc->count++] = (struct metrics_rule){rule, &sc->totals[rule->number]};
+    }
+    return 0;
 }
 
 static void free_scrape(struct scrape *sc)

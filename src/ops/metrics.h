@@ -4,8 +4,6 @@
 #ifndef PENSTOCK_OPS_METRICS_H
 #define PENSTOCK_OPS_METRICS_H
 
-#include <stdint.h>
-
 #include "ops/openmetrics.h"
 
 struct api;
@@ -17,7 +15,6 @@ struct totals;
 struct metrics_rule {
     struct rule *rule; /* referenced */
     const struct totals *totals;
-    uint64_t live;
 };
 
 /* One family of those that each rule has. */

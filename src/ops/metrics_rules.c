@@ -46,7 +46,7 @@ static void write_state(struct om *om, const char *name, const struct metrics_ru
 
 static void write_sessions(struct om *om, const char *name, const struct metrics_rule *r)
 {
-    write_number(om, name, "", r, r->live);
+    write_number(om, name, "", r, atomic_load(&r->rule->live));
 }
 
 static void write_limit(struct om *om, const char *name, const struct metrics_rule *r)
