@@ -11,7 +11,8 @@ int64_t clock_monotonic_ms(void);
 /* The same clock in microseconds, for a protocol that wants it so. */
 int64_t clock_monotonic_us(void);
 
-/* CPU time that the calling thread has used, in microseconds (CLOCK_THREAD_CPUTIME_ID). */
+/* CPU time that the calling thread has used, in microseconds (CLOCK_THREAD_CPUTIME_ID); 0 where
+ * that can't be told. */
 int64_t clock_thread_cpu_us(void);
 
 /* Milliseconds since the Unix epoch (CLOCK_REALTIME): for people, never for timers. */

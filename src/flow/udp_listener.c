@@ -35,6 +35,7 @@ static int attach(struct listener *l, const struct addr *bound)
     u->sessions.key[1] = all->key[1];
     for (enum udp_line line = 0; line < UDP_LINES; line++)
         list_init(&u->lines[line]);
+    udp_net_of(l->worker); /* it has to know when addresses go; without it nobody tells */
     all->sends_runs = dgram_sends_runs(l->fd);
     u->whole = all->sends_runs;
     u->port = is_shared(l->conf, bound) ? 0 : bound->port;
@@ -242,7 +243,7 @@ void udp_listener_readable(struct watch *w, unsigned events)
             take(l, (unsigned)i);
         send_touched(all);
         if (count > 0)
-            loop_received(l->worker->loop, (unsigned)count);
+            loop_received(l->worker->loop, (unsigned)count, count < DGRAM_BATCH);
         if (count < DGRAM_BATCH)
             break;
     }

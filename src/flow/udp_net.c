@@ -11,6 +11,7 @@
 
 #include "base/siphash.h"
 #include "flow/listener.h"
+#include "flow/udp_home.h"
 #include "flow/udp_net_inside.h"
 #include "flow/worker.h"
 
@@ -109,6 +110,13 @@ bool udp_net_is_ours(struct worker *w, const struct addr *a)
     return net && interfaces_has(net->interfaces, a);
 }
 
+bool udp_net_is_homeless(const struct session *s)
+{
+    const struct udp_net *net = udp_net_of(s->worker);
+
+    return net && udp_home_is_gone(s, net->interfaces);
+}
+
 /* --- interfaces that change ------------------------------------------------------------------ */
 
 static void on_rested(struct timer *t)
@@ -132,6 +140,7 @@ static void look_again(struct udp_net *net)
     }
     memset(net->ways, 0, sizeof(net->ways));
     udp_group_update(net);
+    udp_home_update(net->worker, net->interfaces);
 }
 
 static void on_retry(struct timer *t)

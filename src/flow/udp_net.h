@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Groups and broadcasts: which interfaces there are, who has joined what on them, what is ours and
- * what has been round already. A worker has one of these once a rule needs it.
+ * what has been round already. A worker has one of these once it listens for
+ * datagrams.
  */
 #ifndef PENSTOCK_FLOW_UDP_NET_H
 #define PENSTOCK_FLOW_UDP_NET_H
@@ -16,6 +17,10 @@ struct udp_net;
  * or change their address. */
 struct udp_net *udp_net_of(struct worker *w);
 void udp_net_free(struct worker *w);
+
+/* Is the address gone that the session's socket sends from (udp_home.h)? It can't be told without
+ * the worker's; then it is not. */
+bool udp_net_is_homeless(const struct session *s);
 
 /* Has this machine that address (whatever the port)? Makes the worker's when first asked; false
  * when that can't be had. */

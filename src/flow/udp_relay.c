@@ -85,6 +85,8 @@ struct verdict udp_relay_resume(struct session *s)
 {
     if (has_targets(s))
         udp_net_resume(s);
+    else if (udp_net_is_homeless(s))
+        return VERDICT_END(END_ADDRESS_GONE);
     s->udp->runs = dgram_hears_runs(s->fd[UPSTREAM]);
     return begin(s);
 }
@@ -187,14 +189,17 @@ static void learn(struct session *s, unsigned count)
     u->unasked = (uint8_t)(u->unasked + count);
     if (u->unasked > UNASKED_LEAST)
         u->unasked = UNASKED_LEAST;
-    if (u->eager || u->unasked < UNASKED_LEAST || session_options(s)->udp_replies > 0)
+    if (u->eager || u->unasked < UNASKED_LEAST)
         return;
     u->eager = true;
     u->thin = 0;
     if (u->runs || has_targets(s) || s->upstream.family == AF_UNIX)
         return;
-    u->runs = true;
-    dgram_receive_runs(s->fd[UPSTREAM]);
+    u->runs = session_options(s)->udp_replies == 0; /* a run could be more than is owed */
+    if (u->runs)
+        dgram_receive_runs(s->fd[UPSTREAM]);
+    else
+        dgram_receive_many(s->fd[UPSTREAM]);
 }
 
 /* Fewer than were asked for: not each is answered, or only later. */
@@ -228,7 +233,9 @@ struct verdict udp_relay_event(struct session *s, enum side side, unsigned event
         return VERDICT_END(END_DONE); /* nobody has asked for this one */
     count = read_replies(s, most);
     if (count > 0) {
-        loop_received(s->worker->loop, (unsigned)count);
+        /* As many as it may have been owed, or fewer than there was room for: that is all. */
+        loop_received(s->worker->loop, (unsigned)count,
+                      (unsigned)count < most || (unsigned)count == s->udp->asked);
         take_replies(s, (unsigned)count);
         learn(s, (unsigned)count);
         count_answers(s->udp, (unsigned)count, most);

@@ -35,6 +35,8 @@ struct loop {
     struct list deferred;
     int64_t now;
     unsigned received; /* datagrams in this batch */
+    bool is_datagrams; /* the watch that was called has received some */
+    bool in_a_hurry;   /* no rest after this batch */
     bool sleeps_exactly;
     struct pace pace;
     uint64_t turns;
@@ -240,12 +242,16 @@ static int wait_ms(const struct loop *loop, int64_t now)
     return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-void loop_received(struct loop *loop, unsigned count)
+void loop_received(struct loop *loop, unsigned count, bool all)
 {
     loop->received += count;
+    loop->is_datagrams = true;
+    if (!all)
+        loop->in_a_hurry = true;
 }
 
-/* The kernel's slack is 50 us unless asked for less: more than the rest itself (prctl(2)). */
+/* The kernel's slack is 50 us unless asked for less: more than the rest itself. What this thread
+ * makes inherits that (prctl(2)), and is only woken more exactly. */
 static void sleep_exactly(struct loop *loop, int64_t us)
 {
     struct timespec t = {.tv_nsec = us * 1000};
@@ -258,14 +264,18 @@ static void sleep_exactly(struct loop *loop, int64_t us)
 
 static void rest(struct loop *loop)
 {
-    int64_t us;
+    int64_t now, us;
 
-    if (loop->received == 0 || loop->stopping)
-        return;
-    us = pace_turn(&loop->pace, loop->received, clock_monotonic_us(), clock_thread_cpu_us);
+    if (loop->received > 0 && !loop->stopping) {
+        now = clock_monotonic_us();
+        us = pace_turn(&loop->pace, loop->received, now, clock_thread_cpu_us);
+        if (us > 0 && !loop->in_a_hurry) {
+            sleep_exactly(loop, us);
+            pace_rested(&loop->pace, now, clock_monotonic_us());
+        }
+    }
     loop->received = 0;
-    if (us > 0)
-        sleep_exactly(loop, us);
+    loop->in_a_hurry = false;
 }
 
 static void dispatch(struct loop *loop, const struct engine_event *event)
@@ -277,8 +287,12 @@ static void dispatch(struct loop *loop, const struct engine_event *event)
     if (!w || slot->generation != event->tag)
         return;
     events = event->events & (w->events | LOOP_ERROR);
-    if (events)
-        w->fn(w, events);
+    if (!events)
+        return;
+    loop->is_datagrams = false;
+    w->fn(w, events);
+    if (!loop->is_datagrams)
+        loop->in_a_hurry = true; /* others have work here, and would pay for rests */
 }
 
 /* Most take so little that they are only counted. */
@@ -312,6 +326,7 @@ int loop_run(struct loop *loop)
         if (n < 0)
             return n;
         loop->now = clock_monotonic_ms();
+        loop->in_a_hurry = n == ENGINE_BATCH; /* there is more */
         for (int i = 0; i < n; i++)
             dispatch(loop, &loop->batch[i]);
         run_timers(loop);

@@ -112,10 +112,12 @@ void loop_timer_stop(struct loop *loop, struct timer *t);
 void loop_defer(struct loop *loop, struct deferred *d, void (*fn)(struct deferred *d));
 
 /*
- * `count` datagrams have been received in this batch. Where they come thick and fast but few at a
- * time, the loop rests for some microseconds before it waits again, so that more come together, as
- * long as that pays (pace.h). All that the loop does is late by so much then.
+ * For a watch that has been called: it has received `count` datagrams (a run of them counts as
+ * one), and with that all there were, or else there may be more. Where they come thick and fast but
+ * few at a time the loop rests for some microseconds before it waits again, so that more come
+ * together, as long as that pays (pace.h); but never after a batch in which anything else has
+ * happened.
  */
-void loop_received(struct loop *loop, unsigned count);
+void loop_received(struct loop *loop, unsigned count, bool all);
 
 #endif

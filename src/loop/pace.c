@@ -25,7 +25,12 @@
 
 /* ... and no more than this part of the rate is lost: senders take turns with their answers then.
  */
-#define LOST_PART 4
+#define LOST_PART 8
+
+/* It does not pay when rests take longer than this, by and large; one that takes so long ends it at
+ * once. */
+#define SLEPT_MOST_US     (4 * PACE_REST_US)
+#define OVERSLEPT_AT_ONCE 2000
 
 static int64_t longer(int64_t wait)
 {
@@ -36,8 +41,21 @@ static int64_t longer(int64_t wait)
 
 static bool has_paid(const struct pace *p, int64_t rate, int64_t cost)
 {
-    return cost <= p->plain_cost - p->plain_cost / SAVED_PART &&
+    /* a clock that stands still has nothing to say */
+    return cost > 0 && cost < p->plain_cost - p->plain_cost / SAVED_PART &&
            rate >= p->plain_rate - p->plain_rate / LOST_PART;
+}
+
+static bool oversleeps(const struct pace *p)
+{
+    return p->rests > 0 && p->slept / p->rests > SLEPT_MOST_US;
+}
+
+static void stop(struct pace *p, int64_t now)
+{
+    p->resting = false;
+    p->wait = WAIT_MOST_US;
+    p->until = now + p->wait;
 }
 
 /* A period is over. */
@@ -52,6 +70,8 @@ static void judge(struct pace *p, int64_t now, int64_t rate, int64_t cost)
         p->proven = false;
         if (p->resting)
             p->until = now + AGAIN_US;
+    } else if (oversleeps(p)) {
+        stop(p, now);
     } else if (!has_paid(p, rate, cost)) {
         p->resting = false;
         if (!p->proven)
@@ -76,7 +96,16 @@ int64_t pace_turn(struct pace *p, unsigned count, int64_t now, int64_t (*cpu_now
         judge(p, now, p->handled * INT64_C(1000000) / length, (cpu - p->cpu) * 1000 / p->handled);
         p->since = now;
         p->cpu = cpu;
-        p->handled = 0;
+        p->handled = p->rests = 0;
+        p->slept = 0;
     }
     return p->resting && count < FULL ? PACE_REST_US : 0;
+}
+
+void pace_rested(struct pace *p, int64_t from, int64_t to)
+{
+    p->rests++;
+    p->slept += to - from;
+    if (to - from > OVERSLEPT_AT_ONCE)
+        stop(p, to);
 }

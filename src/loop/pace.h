@@ -4,7 +4,7 @@
  * of the loop is paid for a few of them only. To rest a moment before each wait lets more come
  * together, as network cards do with their interrupts. Whether that pays depends on who sends: who
  * waits for answers before he goes on is only kept waiting. So it is tried, and kept for as long as
- * a datagram is seen to cost less CPU by it, and hardly fewer come through.
+ * a datagram is seen to cost less CPU by it, and not many fewer come through.
  *
  * Decides only; reads no clock and does not sleep.
  */
@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A rest, in microseconds: of that order are the latencies of a local network. */
+/* A rest, in microseconds: of that order are the latencies of a local network. With being put to
+ * sleep and woken it takes up to twice that. */
 #define PACE_REST_US 40
 
 /* Zeroed, it has seen nothing yet. */
@@ -22,6 +23,8 @@ struct pace {
     bool resting;
     bool proven;        /* it has paid since it was last compared */
     uint32_t handled;   /* in this period ... */
+    uint32_t rests;     /* ... with so many rests ... */
+    int64_t slept;      /* ... which took so long in all ... */
     int64_t since;      /* ... which began then */
     int64_t cpu;        /* the thread's at that time */
     int64_t until;      /* resting: when it is compared anew. Else: not before that is it tried */
@@ -36,5 +39,9 @@ struct pace {
  * period only. Returns for how many microseconds to rest now; 0: not at all.
  */
 int64_t pace_turn(struct pace *p, unsigned count, int64_t now, int64_t (*cpu_now)(void));
+
+/* It has rested between these two moments. Where that takes far longer than was asked for (timers
+ * that are not fine enough, a CPU that others have meanwhile), it does not rest. */
+void pace_rested(struct pace *p, int64_t from, int64_t to);
 
 #endif

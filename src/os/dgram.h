@@ -120,7 +120,10 @@ void dgram_set(int fd, const struct addr *bound, unsigned how);
 /* Receive runs as one from here on, where the kernel has that (UDP_GRO), and have room for many. */
 void dgram_receive_runs(int fd);
 
-/* Has that been done? A socket may have been handed over. */
+/* Have room for many only. */
+void dgram_receive_many(int fd);
+
+/* Have runs been asked for? A socket may have been handed over. */
 bool dgram_hears_runs(int fd);
 
 /* Can runs be sent as one packet (UDP_SEGMENT)? Not by a UNIX socket, nor before Linux 4.18. */

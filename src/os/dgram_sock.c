@@ -62,6 +62,11 @@ void dgram_set(int fd, const struct addr *bound, unsigned how)
 void dgram_receive_runs(int fd)
 {
     set_int(fd, IPPROTO_UDP, DGRAM_UDP_GRO, 1);
+    dgram_receive_many(fd);
+}
+
+void dgram_receive_many(int fd)
+{
     enlarge(fd, SO_RCVBUF);
 }
 

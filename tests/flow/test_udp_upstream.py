@@ -9,7 +9,7 @@ from harness import check, check_equal, wait_for
 from names import Names, SlowServer
 from test_edges import is_calm
 from udp import (Pair, Upstream, nothing, open_pair, open_socket, over, receive,
-                 session_sockets, settle_turn, udp, udp_test)
+                 session_sockets, settle_turn, udp, udp_test, while_stopped)
 
 
 def two_rules(t, first, **options):
@@ -384,3 +384,32 @@ def udp_full(t):
     while not up.nothing():
         pass
     pair.talk()
+
+
+def many_replies(t, **options):
+    """More than the kernel's default buffer holds, while penstock stands still: who is heard to
+    answer in numbers has more room."""
+    up, port = Upstream(t), t.port()
+    d = t.start({"r": dict({"listen": udp(port), "upstream": up.address}, **options)})
+    pair = Pair(t, port, up).ask()
+    for _ in range(20):
+        pair.answer()
+
+    def burst():
+        for number in range(130):
+            up.send(b"%d" % number + bytes(1200), pair.sender)
+    while_stopped(d)(burst)
+    for number in range(130):
+        check_equal(receive(pair.client)[0], b"%d" % number + bytes(1200), "a reply")
+    pair.talk()
+    pair.lives(d)
+
+
+@udp_test("udp: replies in numbers", needs=("root",))
+def in_numbers(t):
+    many_replies(t)
+
+
+@udp_test("udp: replies in numbers, where they are counted as well", needs=("root",))
+def in_counted_numbers(t):
+    many_replies(t, udp_replies=100000)

@@ -583,11 +583,43 @@ static void receive(struct watch *w, unsigned events)
     struct probe *p = container_of(w, struct probe, watch);
 
     (void)events;
-    loop_received(p->loop, 16);
+    loop_received(p->loop, 16, !p->left);
     p->calls++;
     if (prctl(PR_GET_TIMERSLACK) == 1000 || p->calls == 10000000)
         loop_stop(p->loop);
 }
+
+/* Somebody else's. */
+static void be_busy(struct watch *w, unsigned events)
+{
+    (void)w;
+    (void)events;
+}
+
+/* Nobody rests where others have work, or where more datagrams may be waiting. */
+START_TEST(who_has_work_left_does_not_rest)
+{
+    struct loop *loop = make(_i);
+    struct probe p, other;
+    int more = 1;
+
+    set_up(&p, loop);
+    start(&p, LOOP_READ, receive);
+    set_up(&other, loop);
+    start(&other, LOOP_WRITE, be_busy);
+    ck_assert_int_eq(write(p.peer, "x", 1), 1);
+    run_for(loop, 100);
+    loop_unwatch(loop, &other.watch);
+    close(other.near);
+    close(other.peer);
+    p.left = &more;
+    run_for(loop, 100);
+    ck_assert_int_gt(p.calls, 0);
+    ck_assert_int_ne(prctl(PR_GET_TIMERSLACK), 1000);
+    tear_down(&p);
+    loop_free(loop);
+}
+END_TEST
 
 /* That it has slept shows in how exactly it wants to be woken. */
 START_TEST(datagrams_that_come_thick_and_fast_are_rested_for)
@@ -628,6 +660,7 @@ int main(void)
     tcase_add_loop_test(tcase, timers_fire_in_order_and_once, 0, n);
     tcase_add_loop_test(tcase, a_timer_never_fires_early, 0, n);
     tcase_add_loop_test(tcase, a_burst_of_signals_is_one_event, 0, n);
+    tcase_add_loop_test(tcase, who_has_work_left_does_not_rest, 0, n);
     tcase_add_loop_test(tcase, datagrams_that_come_thick_and_fast_are_rested_for, 0, n);
     tcase_add_test(both, auto_moves_while_running);
     tcase_add_test(both, a_move_in_the_middle_of_a_batch_loses_nothing);

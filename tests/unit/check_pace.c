@@ -178,7 +178,7 @@ START_TEST(it_rests_on_while_that_pays)
 
     begin(&p, &now);
     ck_assert(go_on(&p, &now, 200000, 2700));
-    ck_assert(go_on(&p, &now, 160000, 2700)); /* a few less may be another sender's doing */
+    ck_assert(go_on(&p, &now, 180000, 2700)); /* a few less may be another sender's doing */
     begin(&p, &now);
     ck_assert(!go_on(&p, &now, 200000, 2900)); /* nearly nothing saved */
     ck_assert(!go_on(&p, &now, 200000, 3000)); /* not tried again at once */
@@ -192,12 +192,48 @@ START_TEST(it_rests_on_while_that_pays)
     ck_assert(!go_on(&p, &now, 200000, 6000)); /* that was not it */
     ck_assert(!go_on(&p, &now, 200000, 6000));
     begin(&p, &now);
-    ck_assert(!go_on(&p, &now, 140000, 1500)); /* senders are kept waiting */
+    ck_assert(!go_on(&p, &now, 170000, 1500)); /* senders are kept waiting */
     begin(&p, &now);
     for (int i = 0; i < 100; i++) /* now and then it is compared anew */
         rested += go_on(&p, &now, 200000, p.resting ? 2700 : 3000);
     ck_assert_int_ge(rested, 90);
     ck_assert_int_lt(rested, 100);
+}
+END_TEST
+
+START_TEST(rests_that_take_too_long_end_it)
+{
+    struct pace p;
+    int64_t now;
+
+    begin(&p, &now);
+    pace_rested(&p, now / 1000, now / 1000 + 90); /* an ordinary one */
+    ck_assert(go_on(&p, &now, 200000, 2000));
+    pace_rested(&p, now / 1000, now / 1000 + 90);
+    pace_rested(&p, now / 1000, now / 1000 + 300);
+    ck_assert(!go_on(&p, &now, 200000, 2000)); /* however much it saves */
+    for (int i = 0; i < 70; i++)
+        ck_assert(!go_on(&p, &now, 200000, 3000));
+    begin(&p, &now);
+    pace_rested(&p, now / 1000, now / 1000 + 4000);
+    ck_assert(!p.resting); /* at once */
+    ck_assert(!go_on(&p, &now, 200000, 3000));
+}
+END_TEST
+
+START_TEST(a_clock_that_stands_still_tells_nothing)
+{
+    struct pace p;
+    int64_t now;
+
+    begin(&p, &now);
+    ck_assert(!go_on(&p, &now, 200000, 0));
+    begin(&p, &now);
+    p.plain_cost = 0;
+    ck_assert(!go_on(&p, &now, 200000, 0));
+    begin(&p, &now);
+    p.plain_cost = 0;
+    ck_assert(!go_on(&p, &now, 200000, 1000));
 }
 END_TEST
 
@@ -233,6 +269,8 @@ int main(void)
     tcase_add_test(tc, who_waits_for_answers_is_hardly_delayed);
     tcase_add_test(tc, full_turns_are_followed_by_the_next_at_once);
     tcase_add_test(tc, it_rests_on_while_that_pays);
+    tcase_add_test(tc, rests_that_take_too_long_end_it);
+    tcase_add_test(tc, a_clock_that_stands_still_tells_nothing);
     tcase_add_test(tc, it_is_tried_ever_more_seldom_where_it_never_pays);
     tcase_add_test(tc, rests_end_with_the_stream);
     suite_add_tcase(s, tc);
