@@ -35,15 +35,17 @@ static const char *protocol_of(const struct session *s)
     return s->client.family == AF_UNIX ? "unix" : "tcp";
 }
 
-/* The address, as the log has it. One that sends to several has none of them, and is known by what
- * the config says. */
+/* The address, once it is connected to it. One that sends to several has none of them, and is known
+ * by what the config says, as in the log. */
 static json_t *upstream_of(const struct session *s)
 {
     char text[ADDR_TEXT_MAX];
 
-    if (s->upstream.family != AF_UNSPEC)
-        return json_plain(addr_print(&s->upstream, text, sizeof(text)));
-    return s->stage == STAGE_DIAL ? json_null() : json_plain(s->conf->rule->upstream_text);
+    if (!s->connected)
+        return json_null();
+    return json_plain(s->upstream.family == AF_UNSPEC
+                          ? s->conf->rule->upstream_text
+                          : addr_print(&s->upstream, text, sizeof(text)));
 }
 
 static int add_datagrams(json_t *o, const struct udp_session *u)

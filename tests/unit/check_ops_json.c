@@ -82,6 +82,7 @@ START_TEST(one_that_dials)
 {
     struct session s = session_of(w.set.rules[0]);
 
+    s.upstream = address_of("192.0.2.1", 80); /* which it tries */
     is_said(json_session(&s, NOW, WALL),
             "{\"id\":42,\"rule\":\"web\",\"protocol\":\"tcp\",\"state\":\"dialling\","
             "\"client\":\"192.0.2.7:51122\",\"upstream\":null,\"started_at_ms\":1700000001000,"
