@@ -3,6 +3,8 @@
 
 import http.client
 import json
+import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import harness
 import udp
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_turned_away, open_pair
-from scrape import OPENMETRICS, PLAIN, Metrics, ask, control, metrics
+from scrape import OPENMETRICS, PLAIN, SUFFIXES, ask, control, metrics
 
 
 def numbers_are(m, expected, **labels):
@@ -272,3 +274,19 @@ def prometheus(t):
              patience)
     server.terminate()
     server.wait()
+
+
+@test("metrics: the alert rules are about what there is", ONCE, ("promtool",))
+def alerts(t):
+    daemon, path = control(t)
+    t.start({"web": {"listen": "127.0.0.1:%d" % t.port(), "upstream": "127.0.0.1:9"}},
+            daemon=daemon)
+    place = os.path.join(os.path.dirname(__file__), "..", "..", "contrib", "prometheus")
+    out = subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=place,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=harness.DEADLINE)
+    check_equal(out.returncode, 0, "what promtool says: %s" % out.stdout.decode())
+    with open(os.path.join(place, "penstock.rules.yml"), encoding="utf-8") as f:
+        named = set(re.findall(r"\bpenstock_[a-z_]+", f.read()))
+    check(len(named) > 5, "series in the alert rules: %r" % named)
+    there = {f.name + suffix for f in metrics(path).families.values() for suffix in SUFFIXES[f.kind]}
+    check_equal(named - there, set(), "series in the alert rules that are not there")
