@@ -55,6 +55,17 @@ static void on_event(struct watch *w, unsigned events)
     run(container_of(w, struct http, watch));
 }
 
+static int make_failure(struct http *h)
+{
+    char text[] = "{\"error\":{\"code\":\"internal\",\"message\":\"out of memory\"}}\n";
+
+    h->failure = MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_MUST_COPY);
+    if (!h->failure || MHD_add_response_header(h->failure, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                               "application/json") == MHD_NO)
+        return -ENOMEM;
+    return 0;
+}
+
 /* No thread, no listening socket, no words on standard error. */
 static int start_library(struct http *h)
 {
@@ -69,8 +80,7 @@ static int start_library(struct http *h)
         MHD_OPTION_END);
     if (!h->library)
         return errno ? -errno : -ENOMEM;
-    h->failure = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    return h->failure ? 0 : -ENOMEM;
+    return make_failure(h);
 }
 
 static int start(struct http *h)

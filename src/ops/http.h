@@ -66,7 +66,8 @@ void answer_header(struct answer *a, const char *name, const char *value);
 
 /*
  * An answer that comes later (a reload): the handler returns request_wait(), keeps the request, and
- * calls request_answer() once. `gone` is called instead when the client has gone.
+ * calls request_answer() once. `gone` is called instead when the client has gone; so has one that
+ * has shut its sending side.
  */
 struct answer *request_wait(struct request *rq, void (*gone)(void *arg), void *arg);
 void request_answer(struct request *rq, struct answer *a);

@@ -2,7 +2,9 @@
 /* Answers: what the library calls responses. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "ops/http_parts.h"
 
@@ -32,6 +34,20 @@ void answer_header(struct answer *a, const char *name, const char *value)
     a->stream = NULL;
 }
 
+struct answer *answer_refusal(unsigned status, const char *code, const char *message)
+{
+    struct answer *a;
+    char *text;
+    int size = asprintf(&text, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, message);
+
+    if (size < 0)
+        return NULL;
+    a = answer_bytes(status, "application/json", text, (size_t)size);
+    if (a)
+        answer_header(a, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    return a;
+}
+
 void answer_free(struct answer *a)
 {
     if (a && a->response)
@@ -39,11 +55,23 @@ void answer_free(struct answer *a)
     free(a);
 }
 
+/* The client has shut its side behind the request: the library, which waits for edges (epoll(7)),
+ * doesn't see that when both came at once, and would wait for another request. */
+static bool is_last(const struct request *rq)
+{
+    char byte;
+
+    return recv(rq->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 enum MHD_Result answer_send(struct answer *a, struct request *rq)
 {
-    bool is_whole = a && a->response;
+    bool is_whole;
     enum MHD_Result result;
 
+    if (a && is_last(rq))
+        answer_header(a, MHD_HTTP_HEADER_CONNECTION, "close");
+    is_whole = a && a->response;
     if (is_whole && a->stream) {
         a->stream->connection = rq;
         rq->stream = a->stream;

@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -123,21 +122,13 @@ void http_on_connection(void *arg, struct MHD_Connection *connection, void **con
     }
     *context = NULL;
     http_end_request(rq);
+    list_remove(&rq->turn);
     if (rq->stream)
         rq->stream->connection = NULL;
     forget(rq);
 }
 
 /* --- suspended connections ------------------------------------------------------------------- */
-
-/* An end of file on a UNIX socket is no end of the client if it has only shut its side; on TCP that
- * can't be told, and such a client is given up. */
-static bool has_gone(const struct request *rq)
-{
-    struct pollfd p = {.fd = rq->fd};
-
-    return !rq->http->server.is_local || (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)));
-}
 
 /* Bytes are the next request, which can wait. */
 static void on_client(struct watch *w, unsigned events)
@@ -149,12 +140,11 @@ static void on_client(struct watch *w, unsigned events)
     (void)events;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n > 0 || (n == 0 && !has_gone(rq))) {
+    rq->hung_up = n <= 0;
+    if (rq->hung_up)
+        http_wake(rq);
+    else
         loop_change(rq->http->loop, &rq->watch, 0);
-        return;
-    }
-    rq->hung_up = true;
-    http_wake(rq);
 }
 
 /* Where it can't be watched, a client that has gone is found when the answer goes on. */

@@ -103,6 +103,9 @@ void http_end_request(struct request *rq);
 
 /* Send it; NULL: the client gets 500. The answer is freed. */
 enum MHD_Result answer_send(struct answer *a, struct request *rq);
+
+/* An error in the words of the API, which need no quoting in JSON. NULL without memory. */
+struct answer *answer_refusal(unsigned status, const char *code, const char *message);
 void answer_free(struct answer *a);
 
 /* --- http_stream.c ---------------------------------------------------------------------------- */

@@ -22,14 +22,30 @@ const char *request_path(const struct request *rq)
     return rq->path;
 }
 
+struct wanted {
+    const char *key;
+    const char *value;
+};
+
+/* The library's own search takes "Rule" for "rule". */
+static enum MHD_Result look_for_key(void *arg, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct wanted *w = arg;
+
+    (void)kind;
+    if (strcmp(key, w->key) != 0)
+        return MHD_YES;
+    w->value = value ? value : "";
+    return MHD_NO;
+}
+
 const char *request_query(const struct request *rq, const char *key)
 {
-    const char *value = NULL;
+    struct wanted w = {.key = key};
 
-    if (MHD_lookup_connection_value_n(rq->connection, MHD_GET_ARGUMENT_KIND, key, strlen(key),
-                                      &value, NULL) == MHD_NO)
-        return NULL;
-    return value ? value : "";
+    MHD_get_connection_values(rq->connection, MHD_GET_ARGUMENT_KIND, look_for_key, &w);
+    return w.value;
 }
 
 const char *request_header(const struct request *rq, const char *name)
@@ -115,11 +131,26 @@ void http_on_end(void *arg, struct MHD_Connection *connection, void **context,
 
 static struct answer *too_large(void)
 {
-    static const char text[] = "{\"error\":{\"code\":\"too-large\",\"message\":"
-                               "\"a body of at most 64 KiB is allowed\"}}\n";
-    char *body = strdup(text);
+    return answer_refusal(413, "too-large", "a body of at most 64 KiB is allowed");
+}
 
-    return answer_bytes(413, "application/json", body, sizeof(text) - 1);
+/* Texts end at a NUL: one that has it would be taken for another. */
+static enum MHD_Result look_for_nul(void *arg, enum MHD_ValueKind kind, const char *key,
+                                    size_t key_size, const char *value, size_t size)
+{
+    bool *found = arg;
+
+    (void)kind;
+    *found = strlen(key) != key_size || (value && strlen(value) != size);
+    return *found ? MHD_NO : MHD_YES;
+}
+
+static bool has_nul(struct request *rq)
+{
+    bool found = false;
+
+    MHD_get_connection_values_n(rq->connection, MHD_GET_ARGUMENT_KIND, look_for_nul, &found);
+    return found;
 }
 
 /* An answer to the headers alone ends the connection, since a body may be on its way. */
@@ -140,6 +171,8 @@ static struct answer *ask(struct request *rq)
 
     if (rq->body > BODY_MOST)
         return too_large();
+    if (has_nul(rq))
+        return answer_refusal(400, "bad-request", "the query has a NUL");
     return h->handler(h->arg, rq);
 }
 

@@ -79,6 +79,21 @@ static inline void http_world_begin(struct http_world *w, enum loop_engine engin
     w->server = (struct http_server){.is_local = is_local, .owner = (uid_t)-1};
 }
 
+/* Every test runs on a UNIX socket and on TCP, under either engine. */
+#define HTTP_WAYS 4
+
+/* False: this engine is not built in. */
+static inline bool http_world_on_way(struct http_world *w, int way)
+{
+    enum loop_engine engine = way / 2 == 0 ? LOOP_SELECT : LOOP_EPOLL;
+    struct loop *probe = loop_new(engine);
+
+    loop_free(probe);
+    if (probe)
+        http_world_begin(w, engine, way % 2 == 0);
+    return probe != NULL;
+}
+
 /* On an address in the abstract name space, or a port of loopback: the kernel's choice. */
 static inline void http_world_listen(struct http_world *w, http_handler *handler, void *arg)
 {
@@ -105,6 +120,11 @@ static inline void http_world_end(struct http_world *w)
     ck_assert_uint_eq(atomic_load(&w->fds.booked), 0);
     ck_assert_uint_eq(loop_watched(w->loop), 0);
     loop_free(w->loop);
+}
+
+static inline struct answer *text_answer(unsigned status, const char *text)
+{
+    return answer_bytes(status, "text/plain", strdup(text), strlen(text));
 }
 
 /* --- clients ---------------------------------------------------------------------------------- */
@@ -195,6 +215,19 @@ static inline bool has_ended(void *arg)
 static inline void client_await_end(struct http_world *w, struct client *c)
 {
     ck_assert_msg(http_await(w, has_ended, c), "it has not ended: %s", c->text);
+}
+
+static inline bool has_looked_often(void *arg)
+{
+    return ++*(unsigned *)arg > 50;
+}
+
+/* Let the loop go on for a while. */
+static inline void http_let_run(struct http_world *w)
+{
+    unsigned looks = 0;
+
+    ck_assert(http_await(w, has_looked_often, &looks));
 }
 
 static inline bool has_no_client(void *arg)

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clients that go in the middle of an answer, stop reading it, or wait for it. */
+#include "config.h"
+
+#include "descriptors.h"
+#include "http_streams.h"
+#include "suite.h"
+
+/* --- clients that stop or go ------------------------------------------------------------------ */
+
+/* No more is made than sockets hold. */
+START_TEST(a_reader_that_stops_costs_little)
+{
+    struct world_of_streams all;
+    struct source *s = &all.sources[0];
+    struct client c;
+    unsigned fills;
+
+    if (!set_up(&all, _i))
+        return;
+    ask(&all, &c, "/");
+    do {
+        fills = s->fills;
+        http_let_run(&all.w);
+    } while (fills != s->fills);
+    ck_assert_uint_gt(s->given, 0);
+    ck_assert_uint_lt(s->given, 16 << 20);
+    ck_assert_uint_eq(s->done, 0);
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
+START_TEST(a_reader_that_stops_is_closed_in_the_end)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    http_free(all.w.http);
+    all.w.server.idle_s = 1;
+    http_world_listen(&all.w, serve, &all);
+    ask(&all, &c, "/");
+    ck_assert(http_await(&all.w, is_done, &all.sources[0]));
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
+START_TEST(a_reader_goes_in_the_middle)
+{
+    struct world_of_streams all;
+    struct client c;
+    int before;
+
+    if (!set_up(&all, _i))
+        return;
+    before = count_descriptors();
+    ask(&all, &c, "/");
+    client_await(&all.w, &c, "abcdef", 100);
+    client_close(&c);
+    ck_assert(http_await(&all.w, is_done, &all.sources[0]));
+    http_await_nobody(&all.w);
+    ck_assert_int_eq(count_descriptors(), before);
+    tear_down(&all);
+}
+END_TEST
+
+/* Nobody wakes the stream. */
+START_TEST(a_reader_goes_while_its_stream_waits)
+{
+    struct world_of_streams all;
+    struct client c;
+    int before;
+
+    if (!set_up(&all, _i))
+        return;
+    before = count_descriptors();
+    all.sources[0].dry = true;
+    ask(&all, &c, "/");
+    ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
+    client_close(&c);
+    ck_assert(http_await(&all.w, is_done, &all.sources[0]));
+    http_await_nobody(&all.w);
+    ck_assert_int_eq(count_descriptors(), before);
+    tear_down(&all);
+}
+END_TEST
+
+/* Its end is behind the next request, which nobody has read: it is found when the stream goes on.
+ */
+START_TEST(a_reader_goes_behind_another_request)
+{
+    struct world_of_streams all;
+    struct source *s = &all.sources[0];
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    s->dry = true;
+    ask(&all, &c, "/");
+    ck_assert(http_await(&all.w, is_filled, s));
+    client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
+    http_let_run(&all.w);
+    client_close(&c);
+    http_let_run(&all.w);
+    s->dry = false;
+    stream_wake(&s->stream);
+    ck_assert(http_await(&all.w, is_done, s));
+    tear_down(&all);
+}
+END_TEST
+
+START_TEST(all_ends_with_the_server)
+{
+    struct world_of_streams all;
+    struct client streaming, waiting, later;
+
+    if (!set_up(&all, _i))
+        return;
+    all.sources[1].dry = true;
+    ask(&all, &streaming, "/");
+    ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
+    ask(&all, &waiting, "/");
+    ck_assert(http_await(&all.w, is_filled, &all.sources[1]));
+    ask(&all, &later, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    http_world_end(&all.w);
+    ck_assert_uint_eq(all.sources[0].done, 1);
+    ck_assert_uint_eq(all.sources[1].done, 1);
+    ck_assert_uint_eq(all.gone, 1);
+    client_take(&waiting, SIZE_MAX);
+    ck_assert(waiting.ended);
+    client_close(&streaming);
+    client_close(&waiting);
+    client_close(&later);
+}
+END_TEST
+
+/* --- answers that come later ------------------------------------------------------------------ */
+
+START_TEST(an_answer_comes_later)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
+    http_let_run(&all.w);
+    client_take(&c, SIZE_MAX);
+    ck_assert_uint_eq(c.size, 0);
+    request_answer(all.waiting, text_answer(202, "at last"));
+    client_await(&all.w, &c, "a text", 1);
+    ck_assert_ptr_nonnull(strstr(c.text, "at last"));
+    ck_assert_ptr_nonnull(strstr(c.text, "HTTP/1.1 202 "));
+    ck_assert_uint_eq(all.gone, 0);
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
+START_TEST(an_answer_that_comes_later_comes_at_once)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    ask(&all, &c, "/at-once");
+    client_await(&all.w, &c, "at once", 1);
+    client_close(&c);
+    tear_down(&all);
+    ck_assert_uint_eq(all.gone, 0);
+}
+END_TEST
+
+START_TEST(a_client_goes_while_it_waits)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    client_close(&c);
+    ck_assert(http_await(&all.w, is_gone, &all));
+    tear_down(&all);
+    ck_assert_uint_eq(all.gone, 1);
+}
+END_TEST
+
+/* The answer has been given, and can't be sent: nobody is told that the client has gone. */
+START_TEST(a_client_goes_when_it_is_answered)
+{
+    struct world_of_streams all;
+    struct source *s = &all.sources[0];
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    client_close(&c);
+    s->all = &all;
+    s->stream = (struct stream){.fill = fill, .done = done};
+    all.count = 1;
+    request_answer(all.waiting, answer_stream("text/plain", &s->stream));
+    tear_down(&all);
+    ck_assert_uint_eq(all.gone, 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    const TTest *const tests[] = {
+        a_reader_that_stops_costs_little,
+        a_reader_that_stops_is_closed_in_the_end,
+        a_reader_goes_in_the_middle,
+        a_reader_goes_while_its_stream_waits,
+        a_reader_goes_behind_another_request,
+        all_ends_with_the_server,
+        an_answer_comes_later,
+        an_answer_that_comes_later_comes_at_once,
+        a_client_goes_while_it_waits,
+        a_client_goes_when_it_is_answered,
+    };
+    Suite *s = suite_create("http clients that go");
+    TCase *t = tcase_create("streams");
+
+    tcase_set_timeout(t, 60);
+    for (size_t i = 0; i < COUNT_OF(tests); i++)
+        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    return suite_run(suite());
+}
