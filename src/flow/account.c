@@ -34,6 +34,8 @@ static const char *error_text(const struct session *s, enum end end)
 {
     if (s->why)
         return s->why;
+    if (s->udp && s->error == EACCES) /* connect(2), sendto(2) */
+        return "Permission denied (a broadcast address needs broadcast = true)";
     if (s->udp && s->udp->dropped[CLIENT] > 0 && s->error)
         return strerror(s->error);
     switch (end) {

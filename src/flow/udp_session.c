@@ -146,6 +146,35 @@ void udp_session_take(struct session *s, unsigned slot)
     u->chain_count++;
 }
 
+/* Does it say that nobody is there? Others are about one datagram, such as EMSGSIZE (ip(7),
+ * IP_MTU_DISCOVER). */
+static bool is_refusal(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENODEV: /* its interface is not there */
+    case ENOPROTOOPT:
+    case EACCES:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Not one of its datagrams could be sent to any of the rule's targets. (A connected socket tells
+ * that by itself.) */
+static bool is_in_vain(const struct session *s)
+{
+    const struct udp_session *u = s->udp;
+
+    return s->conf->rule->target_count > 0 && u->datagrams[CLIENT] == 0 && u->dropped[CLIENT] > 0 &&
+           is_refusal(s->error) && !u->failed;
+}
+
 static void send_on(struct session *s, struct dgram *const *list, unsigned count)
 {
     struct udp_session *u = s->udp;
@@ -167,6 +196,8 @@ static void send_on(struct session *s, struct dgram *const *list, unsigned count
     u->asked = (uint8_t)(asked < DGRAM_BATCH ? asked : DGRAM_BATCH);
     if (refused)
         udp_session_refused(s, -refused);
+    else if (is_in_vain(s))
+        session_step(s, udp_session_fail(s, END_CONNECT_FAILED));
 }
 
 void udp_session_send(struct session *s)
@@ -192,24 +223,6 @@ void udp_session_send(struct session *s)
     unsigned count = u->chain_count;
     u->chain_count = 0;
     send_on(s, list, count);
-}
-
-/* Does it say that nobody is there? Others are about one datagram, such as EMSGSIZE (ip(7),
- * IP_MTU_DISCOVER). */
-static bool is_refusal(int error)
-{
-    switch (error) {
-    case ECONNREFUSED:
-    case ECONNRESET:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENOPROTOOPT:
-    case EACCES:
-        return true;
-    default:
-        return false;
-    }
 }
 
 void udp_session_refused(struct session *s, int error)

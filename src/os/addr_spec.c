@@ -211,6 +211,8 @@ static const char *parse_inet(const char *text, struct addr_spec *out)
         return "the address is empty, " HOST_ALLOWED;
     if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "systemd:", 8) == 0)
         return "unix: and systemd: stand alone, without tcp: or udp: before them";
+    if (strncmp(text, "//", 2) == 0)
+        return "it is no URL: udp:HOST:PORT or tcp:HOST:PORT, without //";
     if (*text == '/' || *text == '@')
         return "a UNIX socket is written unix:/path or unix:@name";
     if (*text == '[')

@@ -112,3 +112,27 @@ def no_interface_has_it(t):
                  "address del %s/24 dev eth1" % V4.of("a", 8))
     ask(client, V4, upstream, "203.0.113.7")
     check_equal(len(d.sessions()), 0, "sessions that have ended")
+
+
+@udp_test("UDP: an upstream's interface that is not there is a warning, and soon")
+def no_interface(t):
+    net = networks(t, a=1, b=1)
+    d = t.start({"r": {"listen": at(V4.of("a"), PORT),
+                       "upstream": {"address": at(V4.of("b", 10), TO), "interface": "nosuch0"}}})
+    client = net.a[0].peer()
+    client.send(b"question", V4.of("a"), PORT)
+    line, = d.wait_sessions(1)
+    check_equal((line["level"], line["end"], line["error"]),
+                ("warning", "connect-failed", "No such device"), "its line")
+
+
+@udp_test("UDP: a broadcast address as an upstream that is not said to be one")
+def not_said(t):
+    net = networks(t, a=1, b=1)
+    d = t.start({"r": {"listen": at(V4.of("a"), PORT), "upstream": at("10.2.0.255", TO)}})
+    client = net.a[0].peer()
+    client.send(b"question", V4.of("a"), PORT)
+    line, = d.wait_sessions(1)
+    check_equal((line["end"], line["error"]),
+                ("connect-failed",
+                 "Permission denied (a broadcast address needs broadcast = true)"), "its line")

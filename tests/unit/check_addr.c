@@ -130,6 +130,7 @@ static const struct {
     {"/run/x.sock", "a UNIX socket is written unix:/path or unix:@name"},
     {"udp:unix:/x", "unix: and systemd: stand alone, without tcp: or udp: before them"},
     {"tcp:systemd:x", "unix: and systemd: stand alone, without tcp: or udp: before them"},
+    {"udp://127.0.0.1:53", "it is no URL: udp:HOST:PORT or tcp:HOST:PORT, without //"},
     {"unix:", "the UNIX path is empty, allowed: unix:/path or unix:@name"},
     {"unix:x.sock",
      "the UNIX path must be absolute: unix:/path, or unix:@name for an abstract one"},
