@@ -83,6 +83,8 @@ static void over(struct reload *r, enum ops_outcome outcome, const char *error)
 {
     r->last.number = r->begun;
     note(r, outcome, error);
+    if (outcome == OPS_RELOAD_OK)
+        r->last.loaded_at_ms = r->last.at_ms;
     if (r->listener.over)
         r->listener.over(r->listener.arg);
 }
@@ -156,7 +158,6 @@ static void not_reloaded(struct reload *r, size_t errors, const char *first)
 static void reloaded(struct reload *r, const struct ruleset_changes *c)
 {
     r->last.generation++;
-    r->last.loaded_at_ms = clock_wall_ms();
     r->last.added = c->added;
     r->last.removed = c->removed;
     r->last.changed = c->changed;

@@ -48,7 +48,7 @@ class Context:
             have = self.isolated
         elif feature == "ipv6":
             have = have_ipv6()
-        elif feature in ("systemd", "epoll", "splice"):
+        elif feature in ("systemd", "epoll", "splice", "control"):
             if self.features.get(feature) != "yes":
                 raise Skip("built without %s" % feature)
             return
