@@ -12,9 +12,11 @@ import urllib.parse
 
 import harness
 import udp
+from daemon import config_text
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_turned_away, open_pair
 from scrape import OPENMETRICS, PLAIN, SUFFIXES, ask, control, metrics
+from test_systemd import passed
 
 
 def numbers_are(m, expected, **labels):
@@ -189,6 +191,19 @@ def escaping(t):
     odd = "unix:" + t.path('a"b\\c.sock')
     t.start({"odd": {"listen": odd, "upstream": "127.0.0.1:9"}}, daemon=daemon)
     numbers_are(metrics(path), {"penstock_listener_sessions": 0}, rule="odd", listener=odd)
+
+
+@test("metrics: sockets passed under one name are told apart", ONCE, ("systemd",))
+def same_name(t):
+    daemon, path = control(t)
+    sockets = [t.listener(), t.listener()]
+    passed(t, config_text({"daemon": dict(daemon, engine=t.engine),
+                           "rules": {"web": {"listen": "systemd:web", "upstream": "127.0.0.1:9"}}}),
+           sockets, ["web", "web"])
+    m = metrics(path)
+    for label in ("systemd:web", "systemd:web#2"):
+        numbers_are(m, {"penstock_listener_sessions": 0}, rule="web", listener=label)
+    check_equal(len(m.labels_of("penstock_listener_sessions")), 2, "listeners")
 
 
 @test("metrics: which format is asked for", ONCE)
