@@ -77,7 +77,7 @@ START_TEST(a_reader_goes_while_its_stream_waits)
     if (!set_up(&all, _i))
         return;
     before = count_descriptors();
-    all.sources[0].dry = true;
+    all.sources[0].ready = 0;
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
     client_close(&c);
@@ -98,14 +98,14 @@ START_TEST(a_reader_goes_behind_another_request)
 
     if (!set_up(&all, _i))
         return;
-    s->dry = true;
+    s->ready = 0;
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, is_filled, s));
     client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
     http_let_run(&all.w);
     client_close(&c);
     http_let_run(&all.w);
-    s->dry = false;
+    s->ready = ENDLESS;
     stream_wake(&s->stream);
     ck_assert(http_await(&all.w, is_done, s));
     tear_down(&all);
@@ -119,7 +119,7 @@ START_TEST(all_ends_with_the_server)
 
     if (!set_up(&all, _i))
         return;
-    all.sources[1].dry = true;
+    all.sources[1].ready = 0;
     ask(&all, &streaming, "/");
     ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
     ask(&all, &waiting, "/");

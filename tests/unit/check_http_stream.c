@@ -13,6 +13,7 @@ struct reader {
     size_t body;
     size_t chunk; /* left of this chunk, its end of line included */
     size_t line;  /* the size in its head */
+    size_t wrong;
     bool in_body;
     bool ended; /* the last chunk has come */
 };
@@ -20,7 +21,7 @@ struct reader {
 static void take_byte(struct reader *r, char byte)
 {
     if (r->chunk > 2) {
-        ck_assert_int_eq(byte, pattern_at(r->body));
+        r->wrong += byte != pattern_at(r->body);
         r->body++;
     }
     if (r->chunk > 0) {
@@ -71,6 +72,7 @@ START_TEST(a_big_stream_is_whole)
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, has_read_all, &r));
     ck_assert_uint_eq(r.body, 10 << 20);
+    ck_assert_uint_eq(r.wrong, 0);
     ck_assert(http_await(&all.w, is_done, &all.sources[0]));
     client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n"); /* the connection goes on */
     client_await(&all.w, &c, "a text", 1);
@@ -174,23 +176,21 @@ START_TEST(a_stream_waits_until_it_is_woken)
 
     if (!set_up(&all, _i))
         return;
-    s->dry = true;
+    s->ready = 0;
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, is_filled, s));
     http_let_run(&all.w);
     ck_assert_uint_eq(s->fills, 1);
     for (unsigned round = 1; round <= 3; round++) {
-        s->dry = false;
-        s->slice = 1;
-        s->left = 1;
+        s->ready = 1;
         stream_wake(&s->stream);
         stream_wake(&s->stream);
         client_await(&all.w, &c, "1\r\n", round);
-        if (round < 3)
-            s->left = ENDLESS;
-        s->dry = true;
         http_let_run(&all.w);
+        ck_assert_uint_eq(s->given, round);
     }
+    s->left = 0;
+    stream_wake(&s->stream);
     client_await(&all.w, &c, "0\r\n\r\n", 1);
     ck_assert(http_await(&all.w, is_done, s));
     client_close(&c);
