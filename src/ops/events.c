@@ -81,9 +81,12 @@ static json_t *text_or_null(const char *text)
     return text ? json_plain(text) : json_null();
 }
 
+/* A turn of the loop takes its time: both clocks are of when it began. */
 static json_t *session_fields(const struct events *e, const struct session *s)
 {
-    return json_session(s, loop_now(e->worker->loop), clock_wall_ms());
+    int64_t now = loop_now(e->worker->loop);
+
+    return json_session(s, now, clock_wall_ms() - (clock_monotonic_ms() - now));
 }
 
 static void on_opened(void *arg, const struct session *s)
