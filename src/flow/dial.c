@@ -264,15 +264,16 @@ struct verdict dial_resume(struct session *s, const struct dial_state *state)
 
 struct verdict dial_event(struct session *s, enum side side, unsigned events)
 {
-    int error = sock_error(s->fd[side]);
+    int error;
 
     (void)events;
     if (side == CLIENT) {
-        if (error == 0)
+        if (sock_error(s->fd[CLIENT]) == 0)
             return VERDICT_WAIT;
         s->reset[CLIENT] = true;
         return VERDICT_END(END_CLIENT_RESET);
     }
+    error = sock_connected(s->fd[UPSTREAM]);
     if (error == 0)
         return connected(s);
     note_failure(s, error);

@@ -164,6 +164,15 @@ int sock_connect(const struct addr *a, bool *done)
     return error;
 }
 
+int sock_connected(int fd)
+{
+    char byte;
+
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno == EAGAIN)
+        return 0;
+    return errno;
+}
+
 int sock_error(int fd)
 {
     int error = 0;

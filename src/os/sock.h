@@ -66,10 +66,17 @@ int sock_accept(int listener, struct addr *peer);
 
 /*
  * Begin to connect. Sets *done when the connection is up already (loopback, UNIX); otherwise wait
- * for the descriptor to be writable and ask sock_error(). -EAGAIN: a UNIX listener whose backlog is
+ * for the descriptor to be writable and ask sock_connected(). -EAGAIN: a UNIX listener whose backlog is
  * full; try again later.
  */
 int sock_connect(const struct addr *a, bool *done);
+
+/*
+ * What has come of an attempt to connect, once the descriptor is writable: 0, or a positive errno.
+ * 0 also when the peer has reset the connection since, but has sent something before: the error is
+ * left for whoever reads that.
+ */
+int sock_connected(int fd);
 
 /* The pending error (SO_ERROR) as a positive errno, which clears it; 0 for none. */
 int sock_error(int fd);

@@ -482,6 +482,60 @@ START_TEST(a_descriptor_stays_or_goes)
 }
 END_TEST
 
+/* --- what has come of an attempt to connect ----------------------------------------------------
+ */
+
+static int attempt(const struct addr *a)
+{
+    bool done;
+    int fd = sock_connect(a, &done);
+
+    ck_assert_int_ge(fd, 0);
+    if (!done)
+        await(fd, POLLOUT);
+    return fd;
+}
+
+START_TEST(an_attempt_is_told_to_have_worked)
+{
+    struct addr a = address_of(TCP);
+    int listening = listen_on(&a), fd = attempt(&a);
+
+    ck_assert_int_eq(sock_connected(fd), 0);
+    close(fd);
+    close(listening);
+}
+END_TEST
+
+/* The peer was quicker than we are. */
+START_TEST(bytes_before_a_reset_are_left_and_so_is_the_reset)
+{
+    struct addr a = address_of(TCP);
+    int listening = listen_on(&a), fd = attempt(&a), peer;
+    char bytes[16];
+
+    await(listening, POLLIN);
+    peer = accept(listening, NULL, NULL);
+    ck_assert_int_ge(peer, 0);
+    ck_assert_int_eq(send(peer, "last words", 10, 0), 10);
+    await(fd, POLLIN);
+    sock_reset(peer);
+    await(fd, POLLERR);
+    ck_assert_int_eq(sock_connected(fd), 0);
+    ck_assert_int_eq(recv(fd, bytes, sizeof(bytes), 0), 10);
+    ck_assert_int_eq(recv(fd, bytes, sizeof(bytes), 0), -1);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close(fd);
+    fd = attempt(&a);
+    await(listening, POLLIN);
+    sock_reset(accept(listening, NULL, NULL));
+    await(fd, POLLERR);
+    ck_assert_int_eq(sock_connected(fd), ECONNRESET); /* and nothing before */
+    close(fd);
+    close(listening);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sock");
@@ -506,6 +560,8 @@ int main(void)
     tcase_add_loop_test(ends, a_reset_leaves_after_the_peers_fin, 0, 2);
     tcase_add_loop_test(ends, a_reset_throws_away_what_is_unsent, 0, 2);
     tcase_add_test(ends, a_unix_peer_sees_an_end);
+    tcase_add_test(ends, an_attempt_is_told_to_have_worked);
+    tcase_add_test(ends, bytes_before_a_reset_are_left_and_so_is_the_reset);
     tcase_add_test(ends, a_descriptor_stays_or_goes);
     status = suite_run(suite);
     rmdir(directory);
