@@ -73,11 +73,11 @@ static int start_library(struct http *h)
 
     errno = 0;
     h->library = MHD_start_daemon(
-        flags, 0, NULL, NULL, http_on_request, h, MHD_OPTION_CONNECTION_LIMIT, h->server.clients,
-        MHD_OPTION_CONNECTION_TIMEOUT, h->server.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
-        MHD_OPTION_NOTIFY_COMPLETED, http_on_end, h, MHD_OPTION_URI_LOG_CALLBACK, http_on_line, h,
-        MHD_OPTION_END);
+        flags, 0, NULL, NULL, http_on_request, h, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, h->server.clients, MHD_OPTION_CONNECTION_TIMEOUT,
+        h->server.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CLIENT_MEMORY,
+        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
+        http_on_end, h, MHD_OPTION_URI_LOG_CALLBACK, http_on_line, h, MHD_OPTION_END);
     if (!h->library)
         return errno ? -errno : -ENOMEM;
     return make_failure(h);
