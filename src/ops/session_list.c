@@ -60,10 +60,11 @@ static void free_list(struct json_list *list)
 struct answer *answer_sessions(struct worker *w, const struct find *what)
 {
     struct session_list *l = calloc(1, sizeof(*l));
-    struct json_list *list = &l->list;
+    struct json_list *list;
 
     if (!l)
         return NULL;
+    list = &l->list;
     if (find_sessions(w, what, clock_monotonic_ms(), &l->found)) {
         free(l);
         return NULL;
