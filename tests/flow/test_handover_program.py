@@ -193,6 +193,7 @@ def fresh(t, content, name):
     with open("/proc/%d/environ" % d.pid, "rb") as f:
         check(b"PENSTOCK_HANDOVER" in f.read(), "the test has not set the variable")
     d.upgrade()
+    d.baseline = d.fds()  # what the snapshot's rules had needed is gone
     open_pair(t, port, up).end()
     return warned
 
