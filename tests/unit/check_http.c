@@ -2,6 +2,7 @@
 /* Requests and answers over HTTP, as bytes on a socket. */
 #include "config.h"
 
+#include "descriptors.h"
 #include "http_world.h"
 #include "suite.h"
 
@@ -28,7 +29,8 @@ static struct answer *tell(void *arg, struct request *rq)
              word_of(request_method(rq)), request_path(rq), rule ? rule : "(none)",
              unknown ? unknown : "(none)", header ? header : "(none)");
     a = text_answer(200, text);
-    answer_header(a, "X-Told", "yes");
+    answer_header(a, "X-Told", strcmp(request_path(rq), "/lines") == 0 ? "yes\r\nX-No: a" : "yes");
+    answer_header(a, "X-More", "yes");
     return a;
 }
 
@@ -216,6 +218,44 @@ START_TEST(without_memory_the_client_is_told)
 }
 END_TEST
 
+/* A header can't smuggle in another. */
+START_TEST(without_one_of_its_headers_an_answer_is_none)
+{
+    struct told t;
+
+    if (!set_up(&t, _i))
+        return;
+    client_send(&t.c, "GET /lines HTTP/1.1\r\nHost: h\r\n\r\n");
+    client_await(&t.w, &t.c, "}}\n", 1);
+    ck_assert(says(&t, "HTTP/1.1 500 ") && !says(&t, "X-No"));
+    tear_down(&t);
+}
+END_TEST
+
+/* epoll(7) knows no regular files. */
+START_TEST(who_can_not_listen_gives_the_descriptor_back)
+{
+    struct loop *loop = loop_new(LOOP_EPOLL);
+    struct http_server server = {.is_local = true};
+    struct fds fds;
+    int before;
+
+    if (!loop)
+        return; /* not built in */
+    fds_budget(&fds, 10);
+    server.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(server.fd, 0);
+    before = count_descriptors();
+    ck_assert_ptr_null(http_new(loop, &fds, &server, tell, NULL));
+    ck_assert_int_eq(errno, EPERM);
+    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_uint_eq(loop_watched(loop), 0);
+    close(server.fd);
+    loop_free(loop);
+    http_free(NULL);
+}
+END_TEST
+
 static void send_body(struct told *t, size_t size)
 {
     char piece[4096] = "";
@@ -310,6 +350,7 @@ static Suite *suite(void)
         an_old_client_is_answered_and_closed,
         who_has_shut_its_side_is_answered,
         without_memory_the_client_is_told,
+        without_one_of_its_headers_an_answer_is_none,
         a_body_is_thrown_away,
         a_large_body_is_refused,
         a_huge_body_is_refused_before_it_comes,
@@ -321,6 +362,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 60);
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
+    tcase_add_test(t, who_can_not_listen_gives_the_descriptor_back);
     suite_add_tcase(s, t);
     return s;
 }
