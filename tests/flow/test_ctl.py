@@ -25,6 +25,9 @@ class World:
         self.upstream = t.listener()
         self.to = "127.0.0.1:%d" % self.upstream.getsockname()[1]
         self.port, self.udp_port, self.udp_to = t.port(), t.port(), t.port()
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # takes all, and says nothing
+        t.sockets.append(udp)
+        udp.bind(("127.0.0.1", self.udp_to))
         self.rules = {
             "web": {"listen": "127.0.0.1:%d" % self.port, "upstream": self.to,
                     "max_connections": 2},
@@ -132,6 +135,7 @@ def picked(t):
     check_equal(ids("--state", "half-closed"), [1], "half closed")
     out = w.ctl.ask("show", "3")
     check("datagrams in   1\n" in out and "protocol       udp\n" in out, out)
+    w.ctl.ask("kill", "--rule", "dns")  # it would not end by itself for a while
 
 
 @test("ctl: kill ends the sessions that are meant", modes=ONCE)
