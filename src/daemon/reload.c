@@ -164,6 +164,7 @@ static void reloaded(struct reload *r, const struct ruleset_changes *c)
     r->last.failed = c->failed;
     if (r->listener.applied)
         r->listener.applied(r->listener.arg);
+    log_changes(r, c);
     status_reloaded(r->status, c->failed > 0 ? "some rules could not change" : NULL);
     over(r, OPS_RELOAD_OK, NULL);
 }
@@ -181,7 +182,6 @@ static void apply(struct reload *r, struct conf *conf)
     } else {
         set_log(r, &before->daemon, &conf->daemon);
         warn_of_late(r, before, conf);
-        log_changes(r, &changes);
         reloaded(r, &changes);
     }
     conf_unref(before);
