@@ -285,11 +285,13 @@ def local(t):
     check_equal((status, out), (3, ""), "nobody answers in time")
     check(err.startswith("penstock: %s: there is no such socket" % path), err)
     waiting = ctl.spawn("wait-ready", "--timeout", "off")
-    d.start()
+    d.spawn()
     check_equal(waiting.communicate(timeout=20), (b"", b""), "what it says")
     check_equal(waiting.returncode, 0, "it is ready")
     # It knows which config the daemon runs with.
     check(ctl.ask("check").startswith(d.config + ": ok"), "check asks the daemon")
+    d.signal(signal.SIGTERM)
+    check_equal(d.wait_exit(), 0, "its end")
 
 
 @test("ctl: with the daemon down it says what helps", modes=ONCE)
