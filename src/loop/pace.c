@@ -54,7 +54,7 @@ static bool oversleeps(const struct pace *p)
 static void stop(struct pace *p, int64_t now)
 {
     p->resting = false;
-    p->wait = WAIT_MOST_US;
+    p->wait = longer(p->wait);
     p->until = now + p->wait;
 }
 
