@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import threading
 
 from ctl import Ctl, FakeDaemon
@@ -222,6 +223,40 @@ def manual(t):
     options = set()
     for command in re.findall(r"^  ([a-z-]+) +\S", ctl.ask("--help").split("\n\n")[1], re.M):
         check(re.search(r"^\.(TP|TQ)\n\.B\w? .?%s\b" % command, text, re.M), command)
-        options |= set(re.findall(r"--[a-z-]+", ctl.ask(command, "--help")))
+        options |= set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", ctl.ask(command, "--help"), re.M))
     for option in sorted(options):
         check(option in text, "the manual lacks " + option)
+
+
+@test("ctl: the shells complete every command and option", modes=ONCE)
+def completions(t):
+    ctl = Ctl(t, t.path("none.sock"))
+    here = os.path.dirname(os.path.abspath(__file__))
+    words = set(re.findall(r"^  ([a-z-]+) +\S", ctl.ask("--help").split("\n\n")[1], re.M))
+    for command in list(words):
+        words |= set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", ctl.ask(command, "--help"), re.M))
+    for name in ("penstock", "_penstock", "penstock.fish"):
+        with open(os.path.join(here, "../../contrib/completions", name)) as f:
+            text = f.read()
+        for word in sorted(words):
+            wanted = "-l %s" % word[2:] if name.endswith(".fish") and word[0] == "-" else word
+            check(wanted in text, "%s lacks %s" % (name, word))
+
+
+@test("ctl: bash completes names of rules", modes=ONCE, needs=("bash",))
+def bash(t):
+    fake = FakeDaemon(t, {("GET", "/v1/rules"): (200, {"rules": [
+        rule("web"), rule("wob"), rule("*"), rule("$(touch %s)" % t.path("evil"))]})})
+    ctl = Ctl(t, fake.path)
+    here = os.path.dirname(os.path.abspath(__file__))
+    script = ('. "$1"; COMP_WORDS=(penstock --socket "$2" "${@:3}"); '
+              'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penstock; echo "${COMPREPLY[*]}"')
+    for words, expected in ((("pause", "w"), "web wob"), (("sessions", "--rule", "="), "web wob"),
+                            (("sessions", "--so"), "--sort --socket"), (("wait",), "wait-ready")):
+        env = ctl.environment()
+        env["PATH"] = os.path.dirname(ctl.program) + ":" + env["PATH"]
+        out = subprocess.run(["bash", "--norc", "-c", script, "bash",
+                              os.path.join(here, "../../contrib/completions/penstock"), fake.path,
+                              *words], env=env, stdout=subprocess.PIPE, timeout=20).stdout
+        check_equal(out.decode(), expected + "\n", words)
+    check(not os.path.exists(t.path("evil")), "a name was run")
