@@ -15,7 +15,7 @@ conf=$(sed -n 's/^ExecStart=.* --config //p' "/stage$unit_file")
 program=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' "/stage$unit_file")
 
 tests=()
-for file in lib service reload restart upgrade crash persist stop logging activation udp; do
+for file in lib service reload restart upgrade crash persist stop logging activation udp control; do
     [ $file = lib ] || file=test_$file
     # shellcheck source=/dev/null
     . "/tests/systemd/$file.sh" || exit 125

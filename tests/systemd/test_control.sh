@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# The control socket in the service's runtime directory.
+
+control=/run/penstock/control.sock
+
+# ask METHOD TARGET: the answer, with its first line.
+ask() {
+    printf '%s %s HTTP/1.0\r\n\r\n' "$1" "$2" | socat -T 10 -,ignoreeof UNIX-CONNECT:$control
+}
+
+answers() { ask GET /v1/status | grep -qF "\"pid\":$(main_pid),"; }
+
+control_socket_outlives_every_change() {
+    "$program" --version | grep -q '^control: yes' || return 77
+    write_conf <<< 'rules = { web = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7"; }; };'
+    start_clean && await answers || return 1
+    expect "the file" "$(stat -c %A:%U $control)" 'srw-rw----:penstockd' || return 1
+    expect "a reload" "$(ask POST /v1/reload)" '*200 OK*"outcome":"ok","generation":2,*' || return 1
+    mark_journal
+    restart_once && await answers || return 1
+    mark_journal
+    kill -USR2 "$(main_pid)"
+    await has_line -g 'taken over' && await answers || return 1
+    systemctl stop "$unit" && [ ! -e $control ]
+}
+
+tests+=(control_socket_outlives_every_change)
