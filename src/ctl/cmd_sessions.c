@@ -55,12 +55,20 @@ static void print(struct ctl *ctl, const json_t *body)
     screen_table(&ctl->screen, t);
 }
 
+/* How many are wanted: no more than can be shown, when they are shown again and again. */
+static uint64_t wanted(const struct ctl *ctl)
+{
+    uint64_t rows = screen_rows(&ctl->screen);
+
+    return ctl->args.watch_ms > 0 && rows > 0 && rows < ctl->args.limit ? rows : ctl->args.limit;
+}
+
 /* The daemon puts one page in order, and that is the quick way to the first few. Of more than a
  * page all are taken by id, and put in order here. An order that isn't known here is left to the
  * daemon, which will say what is wrong with it. */
-static bool sorts_here(const struct args *a)
+static bool sorts_here(const struct ctl *ctl)
 {
-    return a->limit > PAGE && order_is_known(a->sort);
+    return wanted(ctl) > PAGE && order_is_known(ctl->args.sort);
 }
 
 /* The next page: behind session `after`, unless that is 0. */
@@ -76,7 +84,7 @@ static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limi
     query_add(&q, "client", a->client);
     query_add(&q, "state", a->state);
     query_add(&q, "older", a->older);
-    if (!sorts_here(a))
+    if (!sorts_here(ctl))
         query_add(&q, "sort", a->sort);
     query_number(&q, "limit", limit);
     if (json_is_integer(after))
@@ -87,32 +95,40 @@ static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limi
     return reply;
 }
 
-static uint64_t page_limit(const struct args *a, uint64_t have)
+static uint64_t page_limit(const struct ctl *ctl, uint64_t have)
 {
-    return !sorts_here(a) && a->limit - have < PAGE ? a->limit - have : PAGE;
+    uint64_t left = wanted(ctl) - have;
+
+    return !sorts_here(ctl) && left < PAGE ? left : PAGE;
 }
 
-/* Add the next page to what there is. False at the last one, or at an error, which `all` is then.
- */
+/* Where the page behind `before` says that the next begins; null when it is the last, and when it
+ * would go round in circles. */
+static json_t *next_after(const json_t *page, int64_t before)
+{
+    json_t *next = json_object_get(page, "next");
+
+    return json_is_integer(next) && json_integer_value(next) > before ? next : json_null();
+}
+
+/* Add the next page to all. False behind the last, and at an error, which `all` is then. */
 static bool add_page(struct ctl *ctl, struct reply *all)
 {
-    json_t *sessions = json_object_get(all->body, "sessions"), *more;
+    json_t *sessions = json_object_get(all->body, "sessions");
     json_t *next = json_object_get(all->body, "next");
     uint64_t have = json_array_size(sessions);
     struct reply page;
 
     if (!json_is_array(sessions) || !json_is_integer(next) ||
-        (have >= ctl->args.limit && !sorts_here(&ctl->args)))
+        (have >= wanted(ctl) && !sorts_here(ctl)))
         return false;
-    page = get_page(ctl, next, page_limit(&ctl->args, have));
+    page = get_page(ctl, next, page_limit(ctl, have));
     if (page.status != STATUS_OK) {
         reply_replace(all, &page);
         return false;
     }
-    more = json_object_get(page.body, "sessions");
-    json_array_extend(sessions, more);
-    json_object_set(all->body, "next",
-                    json_array_size(more) > 0 ? json_object_get(page.body, "next") : json_null());
+    json_array_extend(sessions, json_object_get(page.body, "sessions"));
+    json_object_set(all->body, "next", next_after(page.body, json_integer_value(next)));
     reply_free(&page);
     return true;
 }
@@ -120,12 +136,12 @@ static bool add_page(struct ctl *ctl, struct reply *all)
 /* All pages in one, or as many sessions as were asked for. */
 static struct reply get(struct ctl *ctl)
 {
-    struct reply all = get_page(ctl, NULL, page_limit(&ctl->args, 0));
+    struct reply all = get_page(ctl, NULL, page_limit(ctl, 0));
 
     while (all.status == STATUS_OK && add_page(ctl, &all))
         ;
-    if (all.status == STATUS_OK && sorts_here(&ctl->args))
-        order_sessions(json_object_get(all.body, "sessions"), ctl->args.sort, ctl->args.limit);
+    if (all.status == STATUS_OK && sorts_here(ctl))
+        order_sessions(json_object_get(all.body, "sessions"), ctl->args.sort, wanted(ctl));
     return all;
 }
 

@@ -37,6 +37,11 @@ static struct winsize terminal_size(void)
     return size;
 }
 
+unsigned screen_rows(const struct screen *s)
+{
+    return s->is_terminal && !s->json ? terminal_size().ws_row : 0;
+}
+
 void screen_table(struct screen *s, struct table *t)
 {
     table_print(t, s->to, s->is_terminal ? terminal_size().ws_col : 0, s->colour);

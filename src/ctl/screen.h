@@ -21,6 +21,9 @@ struct screen {
 
 void screen_init(struct screen *s, bool json, bool no_color);
 
+/* How many lines can be seen at once; 0 when there is no end. */
+unsigned screen_rows(const struct screen *s);
+
 /* Print a table, cut to the terminal's width if there is one; and free it. */
 void screen_table(struct screen *s, struct table *t);
 

@@ -60,19 +60,29 @@ class Ctl:
         return self.t.spawn(self.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env=self.environment(), **options)
 
-    def on_terminal(self, *args, columns=80, rows=24, env=None):
-        """Its exit status, and what a terminal of that size gets from it."""
+    def on_terminal(self, *args, **options):
+        """Its exit status, and what a terminal gets from it."""
+        child, out = self._terminal(args, None, **options)
+        return child.wait(timeout=harness.DEADLINE), out
+
+    def watched(self, *args, until, **options):
+        """What a terminal gets from it up to where `until` is in it; then it is killed."""
+        child, out = self._terminal(args, until, **options)
+        child.kill()
+        child.wait()
+        return out
+
+    def _terminal(self, args, until, columns=80, rows=24, env=None):
         master, slave = pty.openpty()
-        try:
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            child = self.t.spawn(self.argv(*args), stdin=slave, stdout=slave, stderr=slave,
-                                 env=self.environment(**(env or {})))
-            os.close(slave)
-            slave = -1
-            out = b""
-            while True:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        child = self.t.spawn(self.argv(*args), stdin=slave, stdout=slave, stderr=slave,
+                             env=self.environment(**(env or {})))
+        os.close(slave)
+        out = b""
+        with open(master, "rb", buffering=0) as terminal:
+            while until is None or until.encode() not in out:
                 try:
-                    part = os.read(master, 65536)
+                    part = terminal.read(65536)
                 except OSError as e:
                     if e.errno != errno.EIO:  # nobody has the other end any more
                         raise
@@ -80,11 +90,7 @@ class Ctl:
                 if not part:
                     break
                 out += part
-            return child.wait(timeout=harness.DEADLINE), out.decode().replace("\r\n", "\n")
-        finally:
-            os.close(master)
-            if slave >= 0:
-                os.close(slave)
+        return child, out.decode().replace("\r\n", "\n")
 
 
 def read_line(child):

@@ -58,8 +58,8 @@ def one_list(t):
     check_equal(ids, list(range(2500, 0, -1)), "all by bytes")
     fake.asked.clear()
     ctl.ask("sessions", "--sort", "bytes", "--limit", "10", "--rule", "a&b", "--client", "::/0")
-    check_equal(fake.asked, [("GET", "/v1/sessions?rule=a%26b&client=%3A%3A%2F0&sort=bytes&limit=10")],
-                "the few first are asked for")
+    path = "/v1/sessions?rule=a%26b&client=%3A%3A%2F0&sort=bytes&limit=10"
+    check_equal(fake.asked, [("GET", path)], "the few first are asked for")
 
 
 @test("ctl: what is elsewhere a steering character is text", modes=ONCE)
@@ -113,6 +113,13 @@ def strange(t):
         check_equal(ctl.run("rules"),
                     (3, "", "penstock: %s: what answers there is not penstockd\n" % ctl.socket),
                     name)
+    # Pages that go round in circles, or don't say where they go.
+    for last in ({"sessions": [session(1)], "next": 1}, {"sessions": [session(1)]}):
+        os.unlink(fake_path)
+        circle = [{"sessions": [session(1)], "next": 1}, last]
+        ctl = Ctl(t, FakeDaemon(t, {("GET", "/v1/sessions"): (
+            200, lambda query: circle["after" in query])}).path)
+        check_equal(len(ctl.json("sessions")["sessions"]), 2, "sessions of two pages")
     # Answers of the right form and the wrong kind, which must do no harm.
     os.unlink(fake_path)
     odd = [1, "x", None, [], {}, {"rules": 3}, {"rules": [1, "x", None, [], {}]},
@@ -180,6 +187,29 @@ def fit(t):
     # Where the locale has no such characters they are escaped.
     status, out, err = ctl.run("rules", env={"LC_ALL": "C"})
     check("\\u65e5\\u672c\\u8a9e" in out and out.isascii(), out)
+
+
+@test("ctl: a look again and again asks for what can be shown", modes=ONCE)
+def screenful(t):
+    seen = []
+
+    def answer(query):
+        seen.append(query)
+        if len(seen) < 3:
+            return pages(2500)(query)
+        return {"sessions": [session(1, rule="x" * 200)], "next": None} if len(seen) < 5 else b"?"
+
+    fake = FakeDaemon(t, {("GET", "/v1/sessions"): (200, answer)})
+    ctl = Ctl(t, fake.path)
+    frames = ctl.watched("sessions", "--watch=100ms", columns=60, rows=10, until="not penstockd")
+    frames = frames.split("\x1b[H")[1:]
+    check_equal(set(seen), {"limit=10"}, "queries")
+    for frame, lines in zip(frames, (9, 9, 2, 2)):
+        text = CSI.sub("", frame).splitlines()
+        check_equal(len(text), lines, "lines of %r" % frame)
+        check(all(len(l) <= 60 for l in text), frame)
+        check(frame.count("\x1b[K\n") == lines and frame.endswith("\x1b[J"), "%r" % frame)
+    check("what answers there is not penstockd" in frames[4], "%r" % frames[4])
 
 
 @test("ctl: a full disk is an error", modes=ONCE)
