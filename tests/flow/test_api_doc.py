@@ -149,6 +149,7 @@ def events(t):
     api.post("/v1/reload")
     while seen[-1]["event"] != "reloaded":
         seen.append(next(lines))
+    lines.close()
     for event in seen:
         doc.fits(event, schema, "an event")
     check_equal([e["event"] for e in seen],
