@@ -306,7 +306,8 @@ def down(t):
                     ("status", "--json"), ("sessions", "--watch")):
         check_equal(ctl.run(*command),
                     (3, "", "penstock: %s: there is no such socket: is penstockd running "
-                     "(systemctl start penstockd), and is this its daemon.control?\n" % path), command)
+                     "(systemctl start penstockd), and is this its daemon.control?\n" % path),
+                    command)
     ctl.socket = t.path("gone.sock")
     check_equal(ctl.run("status"),
                 (3, "", "penstock: %s: nobody listens there: penstockd has ended, or this is not "
