@@ -146,7 +146,7 @@ def events(t):
     api.post("/v1/rules/web/pause")
     api.post("/v1/rules/web/resume")
     api.delete("/v1/sessions?all=true")
-    api.post("/v1/reload")
+    api.ask("POST", "/v1/reload", Connection="close")
     while seen[-1]["event"] != "reloaded":
         seen.append(next(lines))
     lines.close()
