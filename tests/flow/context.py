@@ -130,6 +130,11 @@ class Context:
         self.sockets.append(s)
         return s
 
+    @property
+    def first_engine(self):
+        """The one that a daemon begins with: "auto" only moves once there is much to watch."""
+        return "select" if self.engine == "auto" else self.engine
+
     def spawn(self, argv, **options):
         """Start a helper program; it is killed with the test."""
         options.setdefault("stdin", subprocess.DEVNULL)

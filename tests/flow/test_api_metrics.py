@@ -98,7 +98,7 @@ def daemon_figures(t):
                 daemon=daemon)
     metrics(path)  # a turn of the loop is counted when it is over
     m = metrics(path)
-    check_equal(m.labels_of("penstock_loop_engine"), [{"engine": t.engine}], "the engine")
+    check_equal(m.labels_of("penstock_loop_engine"), [{"engine": t.first_engine}], "the engine")
     version = subprocess.run([t.binary, "--version"], stdout=subprocess.PIPE, check=True)
     check_equal(m.labels_of("penstock_build"),
                 [{"version": version.stdout.decode().split()[1]}], "the version")

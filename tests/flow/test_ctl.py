@@ -82,7 +82,8 @@ def how_it_is(t):
                 "descriptors  SO MANY\n"
                 "engine  %s, SO MANY\n"
                 "config  DIR/penstock-0.conf, generation 1, loaded SPAN ago\n"
-                "last reload  none yet\n" % (w.ctl.json("status")["version"], t.engine), "status")
+                "last reload  none yet\n" % (w.ctl.json("status")["version"], t.first_engine),
+                "status")
     check_equal(w.names(w.ctl.ask("sessions")),
                 "ID  RULE  PROTO  STATE  CLIENT  UPSTREAM  AGE  IDLE  IN  OUT\n", "no sessions")
 
@@ -224,7 +225,8 @@ def reloads(t):
 @test("ctl: tail tells what happens, until it is enough", modes=ENGINE)
 def tails(t):
     w = World(t)
-    child = w.ctl.spawn("tail")
+    # Where the tests run in the background nobody else is to be interrupted, and so it is inherited.
+    child = w.ctl.spawn("tail", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     check_equal(plain(read_line(child)).split(",")[1], " process PID\n", "the first line")
     client, up = w.connect()
     me = "127.0.0.1:%d" % client.getsockname()[1]

@@ -4,24 +4,24 @@
 
 control=/run/penstock/control.sock
 
-# ask METHOD TARGET: the answer, with its first line.
-ask() {
+# ask_control METHOD TARGET: the answer, with its first line.
+ask_control() {
     printf '%s %s HTTP/1.0\r\n\r\n' "$1" "$2" | socat -T 10 -,ignoreeof UNIX-CONNECT:$control
 }
 
-answers() { ask GET /v1/status | grep -qF "\"pid\":$(main_pid),"; }
+control_answers() { ask_control GET /v1/status | grep -qF "\"pid\":$(main_pid),"; }
 
 control_socket_outlives_every_change() {
     "$program" --version | grep -q '^control: yes' || return 77
     write_conf <<< 'rules = { web = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7"; }; };'
-    start_clean && await answers || return 1
+    start_clean && await control_answers || return 1
     expect "the file" "$(stat -c %A:%U $control)" 'srw-rw----:penstockd' || return 1
-    expect "a reload" "$(ask POST /v1/reload)" '*200 OK*"outcome":"ok","generation":2,*' || return 1
+    expect "a reload" "$(ask_control POST /v1/reload)" '*200 OK*"outcome":"ok","generation":2,*' || return 1
     mark_journal
-    restart_once && await answers || return 1
+    restart_once && await control_answers || return 1
     mark_journal
     kill -USR2 "$(main_pid)"
-    await has_line -g 'taken over' && await answers || return 1
+    await has_line -g 'taken over' && await control_answers || return 1
     systemctl stop "$unit" && [ ! -e $control ]
 }
 
