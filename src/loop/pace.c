@@ -27,10 +27,11 @@
  */
 #define LOST_PART 8
 
-/* It does not pay when rests take longer than this, by and large; one that takes so long ends it at
- * once. */
-#define SLEPT_MOST_US     (4 * PACE_REST_US)
-#define OVERSLEPT_AT_ONCE 2000
+/* It does not pay when rests take longer than this, by and large ... */
+#define SLEPT_MOST_US (4 * PACE_REST_US)
+
+/* ... and a single one that takes longer than this is enough. */
+#define OVERSLEPT_US 2000
 
 static int64_t longer(int64_t wait)
 {
@@ -106,6 +107,6 @@ void pace_rested(struct pace *p, int64_t from, int64_t to)
 {
     p->rests++;
     p->slept += to - from;
-    if (to - from > OVERSLEPT_AT_ONCE)
+    if (to - from > OVERSLEPT_US)
         stop(p, to);
 }
