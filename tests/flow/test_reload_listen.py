@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reload: what becomes of listeners and of limits."""
 
+import errno
 import os
 import signal
 import socket
@@ -11,6 +12,13 @@ import harness
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Pair, Upstream, is_refused, is_turned_away, local, open_pair
 from test_systemd import passed
+
+
+def was_reset(error):
+    """The kernel closes what came between the last accept(2) and the close(2). shutdown(2) says of a
+    connection that was reset that it is not connected."""
+    return isinstance(error, (ConnectionResetError, BrokenPipeError)) or \
+        error.errno == errno.ENOTCONN
 
 
 class Caller(threading.Thread):
@@ -31,8 +39,9 @@ class Caller(threading.Thread):
                 s.sendall(b"hello")
                 s.shutdown(socket.SHUT_WR)
                 check_equal(harness.receive_exactly(s, 5), b"hello", "the echo")
-        except (ConnectionRefusedError, ConnectionResetError):
-            # Reset: the kernel closes what came between the last accept(2) and the close(2).
+        except OSError as e:
+            if not was_reset(e) and not isinstance(e, ConnectionRefusedError):
+                raise
             return False
         self.served[which] += 1
         return True
@@ -175,9 +184,9 @@ class Persistent(threading.Thread):
                     s.shutdown(socket.SHUT_WR)
                     harness.receive_exactly(s, 5)
                 self.served += 1
-            except ConnectionResetError:
-                pass  # came between the last accept(2) and the close(2)
-            except (OSError, harness.Failure) as e:
+            except OSError as e:
+                self.refused = None if was_reset(e) else str(e)
+            except harness.Failure as e:
                 self.refused = str(e)
 
 
