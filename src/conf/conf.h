@@ -48,12 +48,14 @@ struct conf_place {
 /* Options of the group `daemon`. */
 struct conf_daemon {
 #define DAEMON(member) member;
+#define START(member)  member;
 #define RULE(member)
 #define BOTH(member)
 #define SENT(member)
 #define EACH(member)
 #include "conf/members.def"
 #undef DAEMON
+#undef START
 #undef RULE
 #undef BOTH
 #undef SENT
@@ -63,12 +65,14 @@ struct conf_daemon {
 /* Options of a rule. */
 struct conf_options {
 #define DAEMON(member)
+#define START(member)
 #define RULE(member) member;
 #define BOTH(member) member;
 #define SENT(member) member;
 #define EACH(member) member;
 #include "conf/members.def"
 #undef DAEMON
+#undef START
 #undef RULE
 #undef BOTH
 #undef SENT
@@ -194,8 +198,8 @@ void conf_unref(struct conf *conf); /* frees with the last reference; NULL is al
  * that is another one on each interface is bound as a wildcard, too. Of an IP address only. */
 bool conf_listen_takes_all(const struct conf_listen *l);
 
-/* Different addresses of which bind(2) has only one at a time: one port, and the same IP address, or
- * one of them takes it on all addresses of a family of the other. */
+/* Different addresses of which bind(2) has only one at a time: one port, and the same IP address,
+ * or one of them takes it on all addresses of a family of the other. */
 bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen *b);
 
 /* Where the option of the group `daemon` was set, for messages about what only a start can tell. */

@@ -42,26 +42,13 @@ static int index_names(struct table *names, const struct conf_rule *const *rules
     return error;
 }
 
-/* Have `a` and `b`, structs of `where`, the same options? */
-static bool have_same_options(enum option_where where, const void *a, const void *b)
-{
-    size_t count;
-    const struct option *table = option_table(&count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (option_allowed(&table[i], where) && !option_equal(&table[i], where, a, b))
-            return false;
-    }
-    return true;
-}
-
 static bool have_same_targets(const struct conf_rule *a, const struct conf_rule *b)
 {
     if (a->target_count != b->target_count)
         return false;
     for (size_t i = 0; i < a->target_count; i++) {
         if (!addr_equal(&a->targets[i].address, &b->targets[i].address) ||
-            !have_same_options(IN_TARGET, &a->targets[i], &b->targets[i]))
+            !option_equal_all(IN_TARGET, &a->targets[i], &b->targets[i]))
             return false;
     }
     return true;
@@ -107,7 +94,7 @@ static void compare_new_listens(const struct conf_diff *diff, struct diff_rule *
             d->moved_in++;
         } else {
             d->kept++;
-            d->options_changed = d->options_changed || !have_same_options(IN_LISTEN, old, new);
+            d->options_changed = d->options_changed || !option_equal_all(IN_LISTEN, old, new);
             d->upstream_changed = d->upstream_changed || diff_upstream_changed(old, new);
         }
     }
@@ -133,7 +120,7 @@ static void compare(struct conf_diff *diff, const struct conf_rule *old,
 
     *d = (struct diff_rule){.old = old, .new = new};
     if (old != NULL && new != NULL) {
-        d->options_changed = !have_same_options(IN_RULE, &old->options, &new->options);
+        d->options_changed = !option_equal_all(IN_RULE, &old->options, &new->options);
         d->upstream_changed = !have_same_upstream(old, new);
     }
     if (new != NULL)

@@ -12,12 +12,13 @@
 static void dump_option(const struct option *o, enum option_where where, const void *base,
                         const char *indent, FILE *out)
 {
-    const char *const *text = (const void *)((const char *)base + o->offset[where]);
+    struct option_shown shown;
 
-    if (option_is_text(o) && *text == NULL)
+    option_show(o, where, base, &shown);
+    if (shown.kind == OPTION_UNSET)
         return;
     fprintf(out, "%s%s = ", indent, o->name);
-    option_print(o, where, base, out);
+    option_print_shown(&shown, out);
     fputs(";\n", out);
 }
 
@@ -50,8 +51,6 @@ static bool has_effect(const struct dumping *d, const struct option *o)
         return d->to_many;
     if (strcmp(o->name, "broadcast") == 0)
         return *(const bool *)((const char *)d->base + o->offset[d->where]);
-    if (d->where == IN_LISTEN && strcmp(o->name, "max_connections") == 0)
-        return ((const struct conf_listen *)d->base)->max_connections != UINT32_MAX; /* unset */
     return true;
 }
 
@@ -66,37 +65,19 @@ static void dump_options(const struct dumping *d, const char *indent, FILE *out)
     }
 }
 
-/* An address, or the range of ports that it begins. */
-static void dump_address(const char *address, unsigned first, unsigned last, FILE *out)
-{
-    char text[LISTEN_TEXT_MAX + sizeof("-65535")];
-
-    if (first == last) {
-        option_print_text(address, out);
-        return;
-    }
-    snprintf(text, sizeof(text), "%s-%u", address, last);
-    option_print_text(text, out);
-}
-
 static void dump_listens(const struct conf_rule *rule, FILE *out)
 {
-    const struct conf_listen *last = &rule->listens[rule->listen_count - 1];
-    size_t range = 1;
+    size_t range;
 
-    /* With a range upstream every address that was written is a range of as many ports. */
-    if (last->upstream_port != rule->listens[0].upstream_port)
-        range = (size_t)last->upstream_port - rule->listens[0].upstream_port + 1;
     fputs("        listen = (\n", out);
     for (size_t i = 0; i < rule->listen_count; i += range) {
         const struct conf_listen *l = &rule->listens[i];
         struct dumping d = {.where = IN_LISTEN, .base = l, .socket_file = is_socket_file(l)};
-        bool is_inet = l->kind == ADDR_LITERAL || l->kind == ADDR_ANY;
         char text[LISTEN_TEXT_MAX];
 
+        range = listen_range(rule, i);
         fputs("            {\n                address = ", out);
-        dump_address(is_inet ? listen_address(l, text, sizeof(text)) : l->text, l->address.port,
-                     l[range - 1].address.port, out);
+        option_print_text(listen_range_text(l, range, text, sizeof(text)), out);
         fputs(";\n", out);
         dump_options(&d, "                ", out);
         fputs(i + range < rule->listen_count ? "            },\n" : "            }\n", out);
@@ -119,17 +100,10 @@ static void dump_target(const struct conf_rule *rule, const struct conf_target *
                         .base = t,
                         .group = addr_is_group(&t->address),
                         .to_many = is_to_many(rule)};
-    unsigned first = t->address.port, last = first;
-    struct addr address = t->address;
-    char text[ADDR_TEXT_MAX];
+    char text[LISTEN_TEXT_MAX];
 
-    if (first == 0) {
-        first = rule->listens[0].upstream_port;
-        last = rule->listens[rule->listen_count - 1].upstream_port;
-        address.port = (in_port_t)first;
-    }
     fputs("            {\n                address = ", out);
-    dump_address(addr_print(&address, text, sizeof(text)), first, last, out);
+    option_print_text(target_text(rule, t, text, sizeof(text)), out);
     fputs(";\n", out);
     dump_options(&d, "                ", out);
     fputs("            }", out);

@@ -88,17 +88,16 @@ static const char *choice_word(const struct option_choice *c, int64_t value)
 }
 
 /* "keep", or "drain:30s". */
-static void print_change(const struct option *o, int64_t value, FILE *out)
+static const char *change_text(const struct option *o, int64_t value, char *room, size_t size)
 {
     const char *word = choice_word(o->choices, value);
     char text[32];
 
-    if (word == NULL) {
-        units_print_duration(text, sizeof(text), value);
-        fprintf(out, "\"" OPTION_DRAIN "%s\"", text);
-    } else {
-        option_print_text(word, out);
-    }
+    if (word != NULL)
+        return word;
+    units_print_duration(text, sizeof(text), value);
+    snprintf(room, size, OPTION_DRAIN "%s", text);
+    return room;
 }
 
 void option_print_text(const char *text, FILE *out)
@@ -115,42 +114,88 @@ void option_print_text(const char *text, FILE *out)
     fputc('"', out);
 }
 
-bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out)
+static void show_number(enum option_kind kind, int64_t number, struct option_shown *out)
+{
+    out->kind = kind;
+    out->number = number;
+}
+
+/* NULL: unset. */
+static void show_text(enum option_kind kind, const char *text, struct option_shown *out)
+{
+    out->kind = text != NULL ? kind : OPTION_UNSET;
+    out->text = text;
+}
+
+void option_show(const struct option *o, enum option_where where, const void *base,
+                 struct option_shown *out)
 {
     const void *field = (const char *)base + o->offset[where];
-    char text[32];
 
+    out->text = NULL;
+    out->number = 0;
     switch (o->type) {
     case OPTION_COUNT:
-        fprintf(out, "%" PRIu32, *(const uint32_t *)field);
-        return true;
+        show_number(OPTION_IS_NUMBER, *(const uint32_t *)field, out);
+        /* An address without a limit of its own. */
+        if (where == IN_LISTEN && out->number == UINT32_MAX)
+            out->kind = OPTION_UNSET;
+        break;
     case OPTION_DURATION:
     case OPTION_SECONDS:
     case OPTION_DELAY:
-        print_duration(o, text, sizeof(text), *(const int64_t *)field);
-        option_print_text(text, out);
-        return true;
+        print_duration(o, out->room, sizeof(out->room), *(const int64_t *)field);
+        show_text(OPTION_IS_TEXT, out->room, out);
+        break;
     case OPTION_FLAG:
-        fputs(*(const bool *)field ? "true" : "false", out);
-        return true;
+        show_number(OPTION_IS_FLAG, *(const bool *)field, out);
+        break;
     case OPTION_CHANGE:
-        print_change(o, *(const int64_t *)field, out);
-        return true;
+        show_text(OPTION_IS_TEXT,
+                  change_text(o, *(const int64_t *)field, out->room, sizeof(out->room)), out);
+        break;
     case OPTION_CHOICE:
-        option_print_text(choice_word(o->choices, *(const int *)field), out);
-        return true;
+        show_text(OPTION_IS_TEXT, choice_word(o->choices, *(const int *)field), out);
+        break;
     case OPTION_MODE:
-        fprintf(out, "\"%04o\"", (unsigned)*(const mode_t *)field);
-        return true;
+        snprintf(out->room, sizeof(out->room), "%04o", (unsigned)*(const mode_t *)field);
+        show_text(OPTION_IS_TEXT, out->room, out);
+        break;
     case OPTION_TEXT:
+        show_text(OPTION_IS_TEXT, *(const char *const *)field, out);
+        break;
     case OPTION_NAMES:
     case OPTION_ADDRESSES:
+        show_text(OPTION_IS_NAMES, *(const char *const *)field, out);
         break;
     }
-    const char *value = *(const char *const *)field;
-    if (value != NULL && o->type == OPTION_TEXT)
-        option_print_text(value, out);
-    else if (value != NULL)
-        option_print_names(value, out);
-    return value != NULL;
+}
+
+void option_print_shown(const struct option_shown *shown, FILE *out)
+{
+    switch (shown->kind) {
+    case OPTION_UNSET:
+        break;
+    case OPTION_IS_NUMBER:
+        fprintf(out, "%" PRId64, shown->number);
+        break;
+    case OPTION_IS_FLAG:
+        fputs(shown->number != 0 ? "true" : "false", out);
+        break;
+    case OPTION_IS_TEXT:
+        option_print_text(shown->text, out);
+        break;
+    case OPTION_IS_NAMES:
+        option_print_names(shown->text, out);
+        break;
+    }
+}
+
+bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out)
+{
+    struct option_shown shown;
+
+    option_show(o, where, base, &shown);
+    option_print_shown(&shown, out);
+    return shown.kind != OPTION_UNSET;
 }

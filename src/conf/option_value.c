@@ -309,3 +309,15 @@ bool option_equal(const struct option *o, enum option_where where, const void *a
     }
     return texts_equal(*(const char *const *)x, *(const char *const *)y);
 }
+
+bool option_equal_all(enum option_where where, const void *a, const void *b)
+{
+    size_t count;
+    const struct option *table = option_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (option_allowed(&table[i], where) && !option_equal(&table[i], where, a, b))
+            return false;
+    }
+    return true;
+}

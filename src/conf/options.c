@@ -35,6 +35,7 @@ static const struct option_choice relay_choices[] = {
 
 #define OFFSETS_DAEMON(name)                                                                       \
     offsetof(struct conf_daemon, name), OPTION_NOWHERE, OPTION_NOWHERE, OPTION_NOWHERE
+#define OFFSETS_START(name) OFFSETS_DAEMON(name)
 #define OFFSETS_RULE(name)                                                                         \
     OPTION_NOWHERE, offsetof(struct conf_options, name), OPTION_NOWHERE, OPTION_NOWHERE
 #define OFFSETS_BOTH(name)                                                                         \
@@ -47,30 +48,38 @@ static const struct option_choice relay_choices[] = {
     OPTION_NOWHERE, offsetof(struct conf_options, name), offsetof(struct conf_listen, name),       \
         offsetof(struct conf_target, name)
 
+/* At which it is read. */
+#define LATE_DAEMON false
+#define LATE_START  true
+#define LATE_RULE   false
+#define LATE_BOTH   false
+#define LATE_SENT   false
+#define LATE_EACH   false
+
 /* clang-format off */
 static const struct option table[] = {
 #define COUNT(scope, name, def, min, max, help) \
-    {#name, OPTION_COUNT, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_COUNT, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define DURATION(scope, name, def, min, max, help) \
-    {#name, OPTION_DURATION, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_DURATION, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define SECONDS(scope, name, def, min, max, help) \
-    {#name, OPTION_SECONDS, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_SECONDS, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define DELAY(scope, name, def, min, max, help) \
-    {#name, OPTION_DELAY, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_DELAY, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define FLAG(scope, name, def, min, max, help) \
-    {#name, OPTION_FLAG, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_FLAG, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define CHOICE(scope, name, def, min, max, help) \
-    {#name, OPTION_CHOICE, {OFFSETS_##scope(name)}, def, NULL, min, max, name##_choices, help},
+    {#name, OPTION_CHOICE, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, name##_choices, help},
 #define CHANGE(scope, name, def, min, max, help) \
-    {#name, OPTION_CHANGE, {OFFSETS_##scope(name)}, def, NULL, min, max, name##_choices, help},
+    {#name, OPTION_CHANGE, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, name##_choices, help},
 #define TEXT(scope, name, def, min, max, help) \
-    {#name, OPTION_TEXT, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
+    {#name, OPTION_TEXT, {OFFSETS_##scope(name)}, LATE_##scope, 0, def, min, max, NULL, help},
 #define MODE(scope, name, def, min, max, help) \
-    {#name, OPTION_MODE, {OFFSETS_##scope(name)}, def, NULL, min, max, NULL, help},
+    {#name, OPTION_MODE, {OFFSETS_##scope(name)}, LATE_##scope, def, NULL, min, max, NULL, help},
 #define NAMES(scope, name, def, min, max, help) \
-    {#name, OPTION_NAMES, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
+    {#name, OPTION_NAMES, {OFFSETS_##scope(name)}, LATE_##scope, 0, def, min, max, NULL, help},
 #define ADDRESSES(scope, name, def, min, max, help) \
-    {#name, OPTION_ADDRESSES, {OFFSETS_##scope(name)}, 0, def, min, max, NULL, help},
+    {#name, OPTION_ADDRESSES, {OFFSETS_##scope(name)}, LATE_##scope, 0, def, min, max, NULL, help},
 #include "conf/options.def"
 };
 /* clang-format on */

@@ -45,6 +45,7 @@ struct option {
     const char *name;
     enum option_type type;
     size_t offset[WHERE_COUNT]; /* of the member; OPTION_NOWHERE where the option can't stand */
+    bool late;                  /* a change takes effect with the next start only */
     int64_t value;              /* the default, for all types but those of texts */
     const char *text;           /* the default of an OPTION_TEXT, OPTION_NAMES, OPTION_ADDRESSES */
     int64_t min, max;
@@ -83,7 +84,33 @@ const char *option_set(const struct option *o, enum option_where where, void *ba
 /* Have the structs `a` and `b` of `where` the same value of the option? */
 bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b);
 
-/* Print the option's value as the config language writes it. False when it is unset (a text). */
+/* Have they the same values of all options that are allowed there? */
+bool option_equal_all(enum option_where where, const void *a, const void *b);
+
+/* A value as the config language has it. */
+enum option_kind {
+    OPTION_UNSET,
+    OPTION_IS_NUMBER,
+    OPTION_IS_FLAG,
+    OPTION_IS_TEXT,
+    OPTION_IS_NAMES, /* texts, joined with commas */
+};
+
+struct option_shown {
+    enum option_kind kind;
+    int64_t number;   /* IS_NUMBER; IS_FLAG: 0 or 1 */
+    const char *text; /* IS_TEXT, IS_NAMES; borrowed of `base`, or `room` */
+    char room[48];
+};
+
+/* The option's value, so that it can be written in whatever language. */
+void option_show(const struct option *o, enum option_where where, const void *base,
+                 struct option_shown *out);
+
+/* Print a value as the config language writes it; nothing for OPTION_UNSET. */
+void option_print_shown(const struct option_shown *shown, FILE *out);
+
+/* Both in one. False when it is unset. */
 bool option_print(const struct option *o, enum option_where where, const void *base, FILE *out);
 
 /* Is the member a text, NULL when it is unset? */

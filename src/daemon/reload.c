@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "conf/options.h"
 
 /* One reading of the files; the thread's until it is done. */
 struct reading {
@@ -99,23 +100,15 @@ void reload_note_failed(struct reload *r, const char *error)
 /* What only a start can change. */
 static void warn_of_late(const struct reload *r, const struct conf *before, const struct conf *now)
 {
-    const struct {
-        const char *option;
-        bool changed;
-    } late[] = {
-        {"engine", before->daemon.engine != now->daemon.engine},
-        {"user", strcmp(before->daemon.user ? before->daemon.user : "",
-                        now->daemon.user ? now->daemon.user : "") != 0},
-        {"group", strcmp(before->daemon.group ? before->daemon.group : "",
-                         now->daemon.group ? now->daemon.group : "") != 0},
-    };
+    size_t count;
+    const struct option *table = option_table(&count);
 
-    for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
-        struct conf_place at = conf_daemon_place(now, late[i].option);
+    for (size_t i = 0; i < count; i++) {
+        struct conf_place at = conf_daemon_place(now, table[i].name);
 
-        if (late[i].changed)
+        if (table[i].late && !option_equal(&table[i], IN_DAEMON, &before->daemon, &now->daemon))
             log_message(log_of(r), LEVEL_WARNING, "%s:%u: %s takes effect with the next start",
-                        at.file, at.line, late[i].option);
+                        at.file, at.line, table[i].name);
     }
 }
 

@@ -15,6 +15,14 @@ static const struct conf *conf_of(void *arg)
     return st->set->conf;
 }
 
+static struct rule *const *rules(void *arg, size_t *count)
+{
+    const struct steering *st = arg;
+
+    *count = st->set->count;
+    return st->set->rules;
+}
+
 static const struct ops_reload *reloaded(void *arg)
 {
     const struct steering *st = arg;
@@ -42,6 +50,7 @@ bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
     struct ops_host host = {.worker = set->worker,
                             .config_path = path,
                             .conf = conf_of,
+                            .rules = rules,
                             .reloaded = reloaded,
                             .reload = reload,
                             .arg = st};

@@ -71,7 +71,14 @@ static bool add_next(struct json_list *l)
 
 static bool add_head(struct json_list *l)
 {
-    return l->begun || (add_text(l, "{\"") && add_text(l, l->name) && add_text(l, "\":["));
+    if (l->begun)
+        return true;
+    if (!l->head)
+        return add_text(l, "{\"") && add_text(l, l->name) && add_text(l, "\":[");
+    if (!add_json(l, l->head))
+        return false;
+    l->size--; /* its bracket; there is something before */
+    return add_text(l, ",\"") && add_text(l, l->name) && add_text(l, "\":[");
 }
 
 /* A slice without any item is a space: JSON allows that between values (RFC 8259 section 2). */
@@ -118,6 +125,7 @@ static void done(struct stream *st)
     struct json_list *l = container_of(st, struct json_list, stream);
 
     free(l->text);
+    json_decref(l->head);
     l->free(l);
 }
 

@@ -18,6 +18,7 @@
 /* Embedded in what knows the items. Zeroed but for what is set before. */
 struct json_list {
     const char *name; /* of the member that is the list; static */
+    json_t *head;     /* an object, whose members come before it; taken. NULL: there are none */
     char tail[40];    /* what the object has besides: ",\"next\":7", or nothing */
     size_t count;     /* of items */
 
@@ -35,8 +36,8 @@ struct json_list {
     bool begun, over, any;
 };
 
-/* {NAME:[items]TAIL}. Frees `l` by itself, also when it returns NULL (no memory). Should memory run
- * out later the text ends where it is: a cut list must not look whole. */
+/* {HEAD,NAME:[items]TAIL}. Frees `l` by itself, also when it returns NULL (no memory). Should
+ * memory run out later the text ends where it is: a cut list must not look whole. */
 struct answer *answer_json_list(struct json_list *l);
 
 #endif

@@ -15,6 +15,7 @@
 #include "flow/worker.h"
 
 struct ops;
+struct rule;
 
 /* The last reload, or the one under way. */
 enum ops_outcome { OPS_RELOAD_NONE, OPS_RELOAD_BUSY, OPS_RELOAD_OK, OPS_RELOAD_FAILED };
@@ -35,6 +36,7 @@ struct ops_host {
     struct worker *worker;
     const char *config_path;
     const struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
+    struct rule *const *(*rules)(void *arg, size_t *count); /* at work, in the config's order */
     const struct ops_reload *(*reloaded)(void *arg);
     /* Begin one, and return its number; or 0: no more. When it is over ops_reloaded() is called,
      * which may be at once. */

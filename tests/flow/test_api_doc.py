@@ -32,6 +32,10 @@ class Doc:
         schema = self.resolve(schema)
         if value is None and schema.get("nullable"):
             return
+        if "anyOf" in schema:
+            check(any(self.is_fit(value, one) for one in schema["anyOf"]),
+                  "%s is %r, which is none of what it may be" % (where, value))
+            return
         kind = schema["type"]
         if not isinstance(value, KINDS[kind]) or (kind == "integer" and isinstance(value, bool)):
             raise Failure("%s is %r, which is no %s" % (where, value, kind))
@@ -44,6 +48,13 @@ class Doc:
                 self.fits(item, schema["items"], "%s[%d]" % (where, i))
         if kind == "object":
             self.members_fit(value, schema, where)
+
+    def is_fit(self, value, schema):
+        try:
+            self.fits(value, schema, "it")
+        except Failure:
+            return False
+        return True
 
     def members_fit(self, value, schema, where):
         known, others = schema.get("properties", {}), schema["additionalProperties"]
@@ -109,7 +120,7 @@ def answers(t):
         check_equal(answer.status, status, "status of %s %s" % (method, target))
         return answer.json
 
-    for path in ("/healthz", "/metrics", "/v1/status", "/v1/rules"):
+    for path in ("/healthz", "/metrics", "/v1/status", "/v1/config", "/v1/rules"):
         ask("GET", path)
     for name in rules:
         ask("GET", "/v1/rules/{name}", name=name)
