@@ -65,6 +65,7 @@ api_handler api_events;                                            /* events.c *
 api_handler api_config;                                            /* api_config.c */
 api_handler api_reload;                                            /* api_reload.c */
 api_handler api_metrics;                                           /* metrics.c */
+api_handler api_page, api_page_file;                               /* page.c */
 
 /* Answer those that wait for a reload, which is over. */
 void api_reloaded(struct api *api);

@@ -26,11 +26,13 @@ static const char *const session_keys[] = {"rule", "client", "state", "older",
 static const char *const kill_keys[] = {"rule", "client", "state", "older", "all", NULL};
 
 static const struct route routes[] = {
+    {HTTP_GET, "/", false, api_page, NULL},
+    {HTTP_GET, "/page/{name}", false, api_page_file, NULL},
     {HTTP_GET, "/healthz", false, api_health, NULL},
     {HTTP_GET, "/v1/status", false, api_status, NULL},
+    {HTTP_GET, "/v1/config", false, api_config, NULL},
     {HTTP_POST, "/v1/reload", true, api_reload, NULL},
     {HTTP_GET, "/v1/rules", false, api_rules, NULL},
-    {HTTP_GET, "/v1/config", false, api_config, NULL},
     {HTTP_GET, "/v1/rules/{name}", false, api_rule, NULL},
     {HTTP_POST, "/v1/rules/{name}/pause", true, api_pause, NULL},
     {HTTP_POST, "/v1/rules/{name}/resume", true, api_resume, NULL},

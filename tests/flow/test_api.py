@@ -85,7 +85,7 @@ def headers_are_there(t):
 @test("api: unknown paths, methods and keys are refused with what is allowed", ENGINE, CONTROL)
 def errors(t):
     _, api = start(t)
-    for target in ("/", "/v1", "/v1/", "/v1/statusx", "/v1/status/", "/V1/status", "//v1/status",
+    for target in ("/page", "/v1", "/v1/", "/v1/statusx", "/v1/status/", "/V1/status", "//v1/status",
                    "/v1/rules/a/b", "/v1/rules/", "/v1/rules/%", "/v1/rules/%0", "/v1/rules/%zz",
                    "/v1/rules/%00", "/v1/rules/a%00", "/v1/rules/" + "x" * 300):
         api.refused(404, "not-found", "GET", target)

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What happens, as the daemon tells it.
+
+import {readLines} from "./api.js";
+import {byId, fromTemplate, setAttribute, setHidden, setText} from "./dom.js";
+import {clock, date, size, span} from "./text.js";
+
+const KEPT = 100;
+const DRAW_MS = 250;
+const TOO_MANY = 500; // a second: reading so many would be a burden for both sides
+const REST_MS = 10000;
+const RETRY_MS = [1000, 2000, 5000];
+
+const CALM = ["done", "idle-timeout", "drained"];
+
+function way(e) {
+    return e.rule + "  " + e.client + (e.upstream ? " → " + e.upstream : "");
+}
+
+const TEXTS = {
+    hello: (e) => "listening to penstockd " + e.version + ", pid " + e.pid,
+    opened: way,
+    ended: (e) => way(e) + "  in " + size(e.bytes_in) + ", out " + size(e.bytes_out) + ", " +
+        span(e.age_ms),
+    refused: (e) => way(e),
+    reloaded: (e) => "generation " + e.generation + ": " + e.added + " added, " + e.removed +
+        " removed, " + e.changed + " changed" + (e.failed ? ", " + e.failed + " failed" : ""),
+    dropped: (e) => e.error,
+};
+
+function wordOf(e) {
+    if (e.event === "reloaded")
+        return "reload " + e.outcome;
+    return e.end ? e.event + " " + e.end : e.event;
+}
+
+function mood(e) {
+    if (e.event === "refused" || e.event === "dropped")
+        return "warn";
+    if (e.event === "ended")
+        return CALM.includes(e.end) ? "calm" : "bad";
+    if (e.event === "reloaded")
+        return e.outcome === "ok" ? "good" : "bad";
+    return e.event === "opened" ? "calm" : "note";
+}
+
+function makeRow(e) {
+    const node = fromTemplate("event-template"), time = node.querySelector("time");
+    const text = (TEXTS[e.event] || ((other) => other.rule || ""))(e);
+
+    setText(time, clock(e.at_ms));
+    setAttribute(time, "datetime", new Date(e.at_ms).toISOString());
+    setAttribute(time, "title", date(e.at_ms));
+    setText(node.querySelector(".word"), wordOf(e));
+    setText(node.querySelector(".text"), text + (e.error && e.event !== "dropped"
+        ? "  " + e.error : ""));
+    setAttribute(node, "data-is", mood(e));
+    setAttribute(node, "data-event", e.event);
+    return node;
+}
+
+export class Events {
+    constructor() {
+        this.waiting = []; // to be drawn
+        this.drawing = 0;
+        this.held = false;
+        this.stop = null;  // an AbortController, while it is read
+        this.tries = 0;
+        this.again = 0;
+        byId("events-hold").addEventListener("click", () => this.hold(!this.held));
+    }
+
+    hold(held) {
+        this.held = held;
+        setAttribute(byId("events-hold"), "aria-pressed", String(held));
+        setText(byId("events-hold"), held ? "Go on" : "Hold");
+        this.draw();
+    }
+
+    note(text) {
+        setText(byId("events-note"), text);
+    }
+
+    start() {
+        if (!this.stop)
+            this.read();
+    }
+
+    end() {
+        clearTimeout(this.again);
+        if (this.stop)
+            this.stop.abort();
+        this.stop = null;
+    }
+
+    later(ms) {
+        this.end();
+        this.stop = new AbortController(); // it is under way, in a sense
+        this.again = setTimeout(() => this.read(), ms);
+    }
+
+    async read() {
+        const stop = new AbortController();
+
+        this.stop = stop;
+        this.second = 0;
+        this.inSecond = 0;
+        try {
+            await readLines("v1/events", stop.signal, (e) => this.take(e));
+        } catch (error) {
+            // It is told by what follows.
+        }
+        if (this.stop !== stop)
+            return;
+        this.note("interrupted, trying again");
+        this.later(RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
+    }
+
+    take(e) {
+        const second = Math.floor(e.at_ms / 1000);
+
+        if (e.event === "hello") {
+            this.tries = 0;
+            this.note("");
+        }
+        this.inSecond = second === this.second ? this.inSecond + 1 : 1;
+        this.second = second;
+        this.waiting.push(e);
+        if (this.waiting.length > KEPT)
+            this.waiting.shift();
+        if (!this.drawing)
+            this.drawing = setTimeout(() => this.draw(), DRAW_MS);
+        if (this.inSecond > TOO_MANY) {
+            this.note("too many to read, resting for 10 s");
+            this.later(REST_MS);
+        }
+    }
+
+    draw() {
+        const list = byId("events-list");
+
+        clearTimeout(this.drawing);
+        this.drawing = 0;
+        if (this.held)
+            return;
+        for (const e of this.waiting)
+            list.prepend(makeRow(e));
+        this.waiting = [];
+        while (list.childElementCount > KEPT)
+            list.lastElementChild.remove();
+        setHidden(byId("events-empty"), list.childElementCount > 0);
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What counters did in the last seconds, and its picture.
+
+import {setAttribute} from "./dom.js";
+import {rate} from "./text.js";
+
+export const SECONDS = 90;
+
+// By how much a counter has grown in each of the last seconds.
+export class Growth {
+    constructor() {
+        this.each = new Float32Array(SECONDS); // a ring; `next` is the oldest
+        this.next = 0;
+        this.last = null; // the counter, at that time
+        this.at = 0;
+        this.now = null;  // a second
+    }
+
+    // `at`: milliseconds. Several seconds at once share what came in them. A counter that has
+    // fallen is one that began anew.
+    add(counter, at) {
+        const passed = (at - this.at) / 1000;
+
+        if (this.last !== null && passed > 0) {
+            this.now = counter >= this.last ? (counter - this.last) / passed : 0;
+            for (let left = Math.min(Math.max(Math.round(passed), 1), SECONDS); left > 0; left--)
+                this.put(this.now);
+        }
+        this.last = counter;
+        this.at = at;
+    }
+
+    put(value) {
+        this.each[this.next] = value;
+        this.next = (this.next + 1) % SECONDS;
+    }
+
+    // From the oldest on.
+    get(i) {
+        return this.each[(this.next + i) % SECONDS];
+    }
+
+    peak() {
+        return this.each.reduce((most, value) => Math.max(most, value), 0);
+    }
+
+    sum() {
+        return this.each.reduce((all, value) => all + value, 0);
+    }
+}
+
+const HEIGHT = 40;
+const LEAST = 512; // bytes a second that are drawn at full height, so that a trickle looks like one
+
+function area(growth, peak, up) {
+    const middle = HEIGHT / 2, high = middle - 1;
+    let path = "M0 " + middle;
+
+    for (let i = 0; i < SECONDS; i++) {
+        const y = middle + (up ? -1 : 1) * (growth.get(i) / peak) * high;
+
+        path += "L" + i + " " + y.toFixed(1);
+    }
+    return path + "L" + (SECONDS - 1) + " " + middle + "Z";
+}
+
+// In upwards, out downwards, on one scale. Returns the peak of both, in bytes a second.
+export function drawSpark(svg, what, into, out) {
+    const peak = Math.max(into.peak(), out.peak());
+    const scale = Math.max(peak, LEAST);
+
+    setAttribute(svg, "viewBox", "0 0 " + (SECONDS - 1) + " " + HEIGHT);
+    setAttribute(svg, "aria-label", what + ": in " + rate(into.now) + ", out " + rate(out.now) +
+                 ", at most " + rate(peak) + " in the last " + SECONDS + " seconds");
+    setAttribute(svg.querySelector(".in"), "d", area(into, scale, true));
+    setAttribute(svg.querySelector(".out"), "d", area(out, scale, false));
+    return peak;
+}
