@@ -4,9 +4,28 @@
 import http.client
 import json
 import socket
+import time
 
 import harness
-from harness import Failure, check_equal
+from harness import Failure, Skip, check_equal
+
+
+def control(t):
+    """The group `daemon` of a config with a control socket of the test's own, and its path."""
+    if t.features.get("control") != "yes":
+        raise Skip("built without the control socket")
+    path = t.path("control.sock")
+    return {"control": path}, path
+
+
+def start(t, rules, daemon=None, **options):
+    """A daemon with a control socket, and its API there."""
+    ours, path = control(t)
+    return t.start(rules, daemon=dict(daemon or {}, **ours), **options), Api(path)
+
+
+def wall_ms():
+    return int(time.time() * 1000)
 
 
 class Connection(http.client.HTTPConnection):
@@ -26,12 +45,13 @@ class Connection(http.client.HTTPConnection):
 
 
 class Answer:
-    """status, headers, body (bytes), and json: what the body says."""
+    """status, headers, body (bytes), text, and json: what the body says."""
 
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
         self.body = response.read()
+        self.text = self.body.decode("utf-8", "replace")
         self.json = None
         if self.body and self.headers["Content-Type"] == "application/json":
             self.json = json.loads(self.body)
@@ -40,6 +60,12 @@ class Answer:
 class Api:
     def __init__(self, where):
         self.where = where
+
+    def open(self):
+        """A connection of which nothing has been said yet."""
+        connection = Connection(self.where)
+        connection.connect()
+        return connection.sock
 
     def begin(self, method, target, **headers):
         """Ask, and don't wait for the answer: finish() does."""
@@ -84,6 +110,12 @@ class Api:
                 raise Failure("%s: the message %r does not say %r"
                               % (what, a.json["error"]["message"], word))
         return a
+
+    def refused_with(self, status, code, method, target, message):
+        """It is answered so, with this message and nothing else."""
+        a = self.ask(method, target)
+        check_equal((a.status, a.json), (status, {"error": {"code": code, "message": message}}),
+                    "the answer to %s %s" % (method, target))
 
     def lines(self, target):
         """The lines of an endless answer as they come, each as what its JSON says."""

@@ -9,17 +9,16 @@ import time
 
 import harness
 import udp
+from api import Api, control
 from harness import ENGINE, check, check_equal, test, wait_for
 from pairs import Upstream, is_turned_away, open_pair
-from scrape import Connection, ask, control
 
 
 class Reader:
     """One who reads events."""
 
     def __init__(self, t, path):
-        self.connection = Connection(path)
-        self.connection.request("GET", "/v1/events")
+        self.connection = Api(path).begin("GET", "/v1/events")
         self.answer = self.connection.getresponse()
         check_equal((self.answer.status, self.answer.headers["Content-Type"]),
                     (200, "application/jsonl"), "the answer")
@@ -127,7 +126,7 @@ def steering(t):
     event = reader.next("reloaded", outcome="failed", generation=2)
     check(event["error"], "why it failed: %r" % event)
     for target, word in (("pause", "paused"), ("resume", "resumed"), ("drain", "draining")):
-        check_equal(ask(path, "/v1/rules/web/" + target, "POST")[0], 200, target)
+        Api(path).post("/v1/rules/web/" + target)
         reader.next(word, rule="web")
     reader.close()
 
@@ -186,9 +185,7 @@ def exchange(port, number):
 
 def stuck_reader(path):
     """One who asks and never reads; its buffer holds hardly anything."""
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(harness.DEADLINE)
-    s.connect(path)
+    s = Api(path).open()
     s.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n"
               b"Connection: close\r\n\r\n")
     return s

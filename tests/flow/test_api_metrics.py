@@ -12,10 +12,11 @@ import urllib.parse
 
 import harness
 import udp
+from api import Api, control
 from daemon import config_text
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
+from openmetrics import OPENMETRICS, PLAIN, SUFFIXES, metrics
 from pairs import Upstream, is_turned_away, open_pair
-from scrape import OPENMETRICS, PLAIN, SUFFIXES, ask, control, metrics
 from test_systemd import passed
 
 
@@ -175,8 +176,7 @@ def paused(t):
     daemon, path = control(t)
     port = t.port()
     t.start({"web": {"listen": "127.0.0.1:%d" % port, "upstream": "127.0.0.1:9"}}, daemon=daemon)
-    status, _, text = ask(path, "/v1/rules/web/pause", "POST")
-    check_equal(status, 200, "pausing: %s" % text)
+    Api(path).post("/v1/rules/web/pause")
     m = metrics(path)
     numbers_are(m, {"penstock_rule_state": 1}, rule="web", state="paused")
     numbers_are(m, {"penstock_rule_state": 0}, rule="web", state="running")
@@ -215,12 +215,13 @@ def formats(t):
                   "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5")
     for accept, kind in ((prometheus, OPENMETRICS), ("Application/OpenMetrics-Text", OPENMETRICS),
                          ("text/plain", PLAIN), ("*/*", PLAIN), ("text/html,*/*;q=0.8", PLAIN)):
-        status, headers, text = ask(path, "/metrics", Accept=accept)
-        check_equal((status, headers["Content-Type"]), (200, kind), "Accept: " + accept)
-        check_equal("# UNIT" in text, kind == OPENMETRICS, "units, for Accept: " + accept)
-        check(text.endswith("# EOF\n"), "the text's end")
-    status, headers, text = ask(path, "/metrics", "HEAD")
-    check_equal((status, headers["Content-Type"], text), (200, PLAIN, ""), "the answer to HEAD")
+        a = Api(path).ask("GET", "/metrics", Accept=accept)
+        check_equal((a.status, a.headers["Content-Type"]), (200, kind), "Accept: " + accept)
+        check_equal("# UNIT" in a.text, kind == OPENMETRICS, "units, for Accept: " + accept)
+        check(a.text.endswith("# EOF\n"), "the text's end")
+    a = Api(path).ask("HEAD", "/metrics")
+    check_equal((a.status, a.headers["Content-Type"], a.text), (200, PLAIN, ""),
+                "the answer to HEAD")
 
 
 @test("metrics: promtool finds nothing to complain of", ONCE, ("promtool",))
@@ -231,8 +232,8 @@ def promtool(t):
              "dns": {"listen": "udp:127.0.0.1:%d" % t.port(), "upstream": "127.0.0.1:9"}},
             daemon=daemon)
     open_pair(t, port, up).end()
-    _, _, text = ask(path, "/metrics")
-    out = subprocess.run(["promtool", "check", "metrics"], input=text.encode(),
+    out = subprocess.run(["promtool", "check", "metrics"],
+                         input=Api(path).ask("GET", "/metrics").body,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          timeout=harness.DEADLINE)
     check_equal((out.returncode, out.stdout.decode()), (0, ""), "what promtool says")

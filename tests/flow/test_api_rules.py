@@ -2,9 +2,9 @@
 """Rules over the control socket: shown, paused, drained, resumed; over reloads and upgrades."""
 
 import udp
+from api import start
 from harness import ENGINE, check, check_equal, test, wait_for
 from pairs import Upstream, is_turned_away, local, open_pair
-from steering import Steered
 
 
 def rules(api):
@@ -45,7 +45,7 @@ def states_are(api, rule, state, *listeners):
 @test("api: what is told of a rule", modes=ENGINE)
 def told(t):
     up, ports, path = Upstream(t), t.ports(2), t.path("in.sock")
-    d, api = Steered.start(t, {
+    d, api = start(t, {
         "web": {"listen": ({"address": local(ports), "max_connections": 2}, "unix:" + path),
                 "upstream": up.address, "max_connections": 5},
         "dns": {"listen": udp.udp(ports), "upstream": "backend.example:53"}})
@@ -89,20 +89,20 @@ def order(t):
 
     def some(*numbers):
         return {"r%d" % n: {"listen": local(first + n), "upstream": up.address} for n in numbers}
-    d, api = Steered.start(t, some(3, 1, 2))
+    d, api = start(t, some(3, 1, 2))
     check_equal(names(api), ["r3", "r1", "r2"], "at the start")
     pair = open_pair(t, first + 1, up)
     d.reload(some(2, 5, 3, 4))
     check_equal(names(api), ["r2", "r5", "r3", "r4", "r1"], "the removed one comes last")
     states_are(api, "r1", "removed")
     for verb in ("pause", "resume", "drain"):
-        api.refused("POST", "/v1/rules/r1/" + verb, 409, "conflict",
-                    "the rule \"r1\" is in the config no more, and lets nobody in")
+        api.refused_with(409, "conflict", "POST", "/v1/rules/r1/" + verb,
+                         "the rule \"r1\" is in the config no more, and lets nobody in")
     pair.talk()
     check_equal(api.get("/v1/rules/r1")["sessions"], 1, "its sessions")
     pair.end()
     wait_for(lambda: names(api) == ["r2", "r5", "r3", "r4"], "the removed rule to be gone")
-    api.refused("GET", "/v1/rules/r1", 404, "not-found", "there is no rule \"r1\"")
+    api.refused_with(404, "not-found", "GET", "/v1/rules/r1", "there is no rule \"r1\"")
     many = list(range(39, -1, -1))
     d.reload(some(*many))
     check_equal(names(api), ["r%d" % n for n in many], "many")
@@ -111,7 +111,7 @@ def order(t):
 @test("api: a list of thousands of rules is whole", modes=ENGINE)
 def many(t):
     count = 3000
-    d, api = Steered.start(t, {
+    d, api = start(t, {
         "rule-%d" % n: {"listen": "unix:" + t.path("%d.sock" % n), "upstream": "127.0.0.1:9"}
         for n in range(count)}, files=10000)
     check_equal(names(api), ["rule-%d" % n for n in range(count)], "names")
@@ -119,14 +119,14 @@ def many(t):
 
 @test("api: rules that are not there", modes=ENGINE)
 def wrong(t):
-    d, api = Steered.start(t, {"r": {"listen": local(t.port()), "upstream": "127.0.0.1:9"}})
+    d, api = start(t, {"r": {"listen": local(t.port()), "upstream": "127.0.0.1:9"}})
     for name, shown in (("x", "x"), ("R", "R"), ("rr", "rr"), ("%72%20", "r "), ("%22", "\""),
                         ("%3Cb%3E", "<b>"), ("%C3%A4", "\u00e4"), ("%FF", "?")):
-        api.refused("GET", "/v1/rules/" + name, 404, "not-found",
-                    "there is no rule \"%s\"" % shown)
+        api.refused_with(404, "not-found", "GET", "/v1/rules/" + name,
+                         "there is no rule \"%s\"" % shown)
         for verb in ("pause", "resume", "drain"):
-            api.refused("POST", "/v1/rules/%s/%s" % (name, verb), 404, "not-found",
-                        "there is no rule \"%s\"" % shown)
+            api.refused_with(404, "not-found", "POST", "/v1/rules/%s/%s" % (name, verb),
+                             "there is no rule \"%s\"" % shown)
     check_equal(api.get("/v1/rules/%72")["name"], "r", "a name that is written otherwise")
     check_equal(api.get("/v1/rules/r")["state"], "running", "its state")
 
@@ -136,8 +136,8 @@ def wrong(t):
 @test("api: a paused rule lets clients wait, and serves them when it is resumed", modes=ENGINE)
 def paused(t):
     up, ports = Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"r": {"listen": local(ports, ports + 1), "upstream": up.address},
-                               "o": {"listen": "unix:" + t.path("o.sock"), "upstream": up.address}})
+    d, api = start(t, {"r": {"listen": local(ports, ports + 1), "upstream": up.address},
+                       "o": {"listen": "unix:" + t.path("o.sock"), "upstream": up.address}})
     before = open_pair(t, ports, up)
     said = api.post("/v1/rules/r/pause")
     check_equal((said["name"], said["state"], said["sessions"]), ("r", "paused", 1), "the answer")
@@ -162,8 +162,8 @@ def paused(t):
 @test("api: a rule at its limit stays paused when a place becomes free", modes=ENGINE)
 def at_limit(t):
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address,
-                                     "max_connections": 1, "on_limit": "wait"}})
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address,
+                             "max_connections": 1, "on_limit": "wait"}})
     pair = open_pair(t, port, up)
     clients = waiting(t, port)
     wait_for(lambda: api.get("/v1/rules/r")["listeners"][0]["state"] == "waiting", "it to wait")
@@ -181,7 +181,7 @@ def at_limit(t):
 @udp.udp_test("api: a paused rule of datagrams drops those of new clients")
 def paused_datagrams(t):
     up, port = udp.Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": udp.udp(port), "upstream": up.address}})
+    d, api = start(t, {"r": {"listen": udp.udp(port), "upstream": up.address}})
     known, new = udp.open_pair(t, port, up), udp.Pair(t, port, up)
     check_equal(api.post("/v1/rules/r/pause")["state"], "paused", "the answer")
     new.client.send(b"unheard")
@@ -198,9 +198,9 @@ def paused_datagrams(t):
 @test("api: a drained rule ends its sessions when their time is over", modes=ENGINE)
 def drained(t):
     up, ports = Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"r": {"listen": local(ports), "upstream": up.address},
-                               "o": {"listen": local(ports + 1), "upstream": up.address}},
-                           daemon={"drain_timeout": "100ms"})
+    d, api = start(t, {"r": {"listen": local(ports), "upstream": up.address},
+                       "o": {"listen": local(ports + 1), "upstream": up.address}},
+                   daemon={"drain_timeout": "100ms"})
     pairs, other = [open_pair(t, ports, up) for _ in range(3)], open_pair(t, ports + 1, up)
     check_equal(api.post("/v1/rules/r/drain")["state"], "draining", "the answer")
     clients = waiting(t, ports, 3)
@@ -220,8 +220,8 @@ def drained(t):
 @test("api: sessions of a draining rule can be given their time back", modes=ENGINE)
 def drained_not(t):
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address}},
-                           daemon={"drain_timeout": "1h"})
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address}},
+                   daemon={"drain_timeout": "1h"})
     pair = open_pair(t, port, up)
     for verb, state in (("drain", "draining"), ("drain", "draining"), ("pause", "paused"),
                         ("drain", "draining"), ("resume", "running"), ("resume", "running")):
@@ -238,7 +238,7 @@ def reloaded(t):
 
     def rules_with(**options):
         return {"r": dict({"listen": local(ports), "upstream": up.address}, **options)}
-    d, api = Steered.start(t, rules_with())
+    d, api = start(t, rules_with())
     api.post("/v1/rules/r/pause")
     clients = waiting(t, ports, 2)
     d.reload(rules_with())
@@ -257,9 +257,9 @@ def reloaded(t):
 @test("api: an upgrade leaves a rule paused, and draining", modes=ENGINE)
 def upgraded(t):
     up, ports = Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"p": {"listen": local(ports), "upstream": up.address},
-                               "d": {"listen": local(ports + 1), "upstream": up.address}},
-                           daemon={"drain_timeout": "1h"})
+    d, api = start(t, {"p": {"listen": local(ports), "upstream": up.address},
+                       "d": {"listen": local(ports + 1), "upstream": up.address}},
+                   daemon={"drain_timeout": "1h"})
     pairs = [open_pair(t, ports, up), open_pair(t, ports + 1, up)]
     api.post("/v1/rules/p/pause")
     api.post("/v1/rules/d/drain")

@@ -7,9 +7,9 @@ import json
 import socket
 
 import udp
+from api import start, wall_ms
 from harness import ENGINE, Failure, check, check_equal, receive_exactly, reset, test, wait_for
 from pairs import Upstream, local, open_pair
-from steering import Steered
 from stream import Receiver, Sender
 
 NETWORK = "allowed: an IP address, or a network like \"192.0.2.0/24\" or \"2001:db8::/32\""
@@ -51,9 +51,9 @@ def full(t):
 def told(t):
     up, up6 = Upstream(t), Upstream(t, socket.AF_INET6 if t.isolated else socket.AF_INET)
     port, path = t.port(), t.path("in.sock")
-    d, api = Steered.start(t, {"tcp": {"listen": [local(port), "unix:" + path],
-                                       "upstream": up.address},
-                               "six": {"listen": local(port + 1), "upstream": up6.address}})
+    d, api = start(t, {"tcp": {"listen": [local(port), "unix:" + path],
+                               "upstream": up.address},
+                       "six": {"listen": local(port + 1), "upstream": up6.address}})
     a = open_pair(t, port, up)
     b = open_pair(t, path, up)
     c = open_pair(t, port + 1, up6)
@@ -63,7 +63,7 @@ def told(t):
     check_equal(ids(rows), [1, 2, 3], "ids")
     for row in rows:
         check(row["connect_ms"] >= 0 and row["age_ms"] >= row["idle_ms"] >= 0, "times: %r" % row)
-        check(abs(row["started_at_ms"] + row["age_ms"] - api.wall_ms()) < 60000, "since when")
+        check(abs(row["started_at_ms"] + row["age_ms"] - wall_ms()) < 60000, "since when")
         check_equal(row, {k: row[k] for k in row if k in (
             "id", "rule", "protocol", "state", "client", "upstream", "started_at_ms", "age_ms",
             "idle_ms", "connect_ms", "bytes_in", "bytes_out")}, "members")
@@ -82,13 +82,13 @@ def told(t):
     d.settle()
     check_equal(client, d.sessions(id=2)[-1]["client"], "the client in the log")
     check_equal(sessions(api), [], "sessions when all have ended")
-    api.refused("GET", "/v1/sessions/1", 404, "not-found", "there is no session 1")
+    api.refused_with(404, "not-found", "GET", "/v1/sessions/1", "there is no session 1")
 
 
 @test("api: the states of a session", modes=ENGINE)
 def states(t):
     up, nobody, ports = Upstream(t), full(t), t.ports(2)
-    d, api = Steered.start(t, {
+    d, api = start(t, {
         "r": {"listen": local(ports), "upstream": up.address},
         "d": {"listen": local(ports + 1), "upstream": "127.0.0.1:%d" % nobody.getsockname()[1]}})
     dialling = t.connect(("127.0.0.1", ports + 1))
@@ -119,7 +119,7 @@ def states(t):
 @udp.udp_test("api: what is told of a session of datagrams")
 def datagrams(t):
     up, port = udp.Upstream(t), t.port()
-    d, api = Steered.start(t, {"dns": {"listen": udp.udp(port), "upstream": up.address}})
+    d, api = start(t, {"dns": {"listen": udp.udp(port), "upstream": up.address}})
     pair = udp.open_pair(t, port, up).ask()
     row = only(sessions(api), rule="dns")
     check_equal((row["protocol"], row["state"], row["client"], row["upstream"]),
@@ -137,8 +137,8 @@ def datagrams(t):
 @test("api: sessions by filters", modes=ENGINE)
 def filters(t):
     up, ports = Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"a": {"listen": local(ports), "upstream": up.address},
-                               "b": {"listen": local(ports + 1), "upstream": up.address}})
+    d, api = start(t, {"a": {"listen": local(ports), "upstream": up.address},
+                       "b": {"listen": local(ports + 1), "upstream": up.address}})
     pairs = {}
     for host in ("127.0.0.1", "127.0.0.2", "127.1.0.1"):
         for rule, port in (("a", ports), ("b", ports + 1)):
@@ -174,7 +174,7 @@ def filters(t):
 @test("api: sessions in another order", modes=ENGINE)
 def order(t):
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address}})
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address}})
     pairs = [open_pair(t, port, up) for _ in range(6)]
     for i, count in enumerate((500, 100, 600, 300, 200, 400)):
         pairs[i].client.sendall(bytes(count))
@@ -192,7 +192,7 @@ def order(t):
 @test("api: queries for sessions that are wrong", modes=ENGINE)
 def wrong(t):
     port = t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": "127.0.0.1:9"}})
+    d, api = start(t, {"r": {"listen": local(port), "upstream": "127.0.0.1:9"}})
     for query, message in {
             "limit=0": "limit: \"0\" is none, allowed: 1 to 100000",
             "limit=": "limit: \"\" is none, allowed: 1 to 100000",
@@ -214,15 +214,15 @@ def wrong(t):
             "older=5m": "older: \"5m\": unknown unit, " + DURATION,
             "rule=": "rule: it is empty, allowed: the name of a rule",
             "rules=r": "the query has an unknown \"rules\", " + KEYS}.items():
-        api.refused("GET", "/v1/sessions?" + query, 400, "bad-request", message)
-    api.refused("GET", "/v1/sessions?rule=x", 404, "not-found", "there is no rule \"x\"")
+        api.refused_with(400, "bad-request", "GET", "/v1/sessions?" + query, message)
+    api.refused_with(404, "not-found", "GET", "/v1/sessions?rule=x", "there is no rule \"x\"")
     for text in ("x", "-1", "+1", "1.0", "18446744073709551616", "1%20"):
         shown = text.replace("%20", " ")
         for method in ("GET", "DELETE"):
-            api.refused(method, "/v1/sessions/" + text, 400, "bad-request",
-                        "\"%s\" is no id, allowed: a whole number" % shown)
+            api.refused_with(400, "bad-request", method, "/v1/sessions/" + text,
+                             "\"%s\" is no id, allowed: a whole number" % shown)
     for method in ("GET", "DELETE"):
-        api.refused(method, "/v1/sessions/7", 404, "not-found", "there is no session 7")
+        api.refused_with(404, "not-found", method, "/v1/sessions/7", "there is no session 7")
     for query, message in {
             "": "which sessions? allowed: rule, client, state, older, or all=true",
             "?all=1": "all: \"1\" is none, allowed: \"true\"",
@@ -230,8 +230,8 @@ def wrong(t):
             "?older=1w": "older: \"1w\": unknown unit, " + DURATION,
             "?limit=1": "the query has an unknown \"limit\", "
                         "allowed: rule, client, state, older, all"}.items():
-        api.refused("DELETE", "/v1/sessions" + query, 400, "bad-request", message)
-    api.refused("DELETE", "/v1/sessions?rule=x", 404, "not-found", "there is no rule \"x\"")
+        api.refused_with(400, "bad-request", "DELETE", "/v1/sessions" + query, message)
+    api.refused_with(404, "not-found", "DELETE", "/v1/sessions?rule=x", "there is no rule \"x\"")
     check_equal(api.delete("/v1/sessions?rule=r"), {"killed": 0}, "nobody there")
 
 
@@ -254,8 +254,8 @@ def all_pages(api, limit, between=lambda: None):
 def pages(t):
     rng = t.seed()
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address,
-                                     "max_connections": 2000}})
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address,
+                             "max_connections": 2000}})
     stays, goes = [], []
 
     def come(where):
@@ -317,10 +317,10 @@ BULK = 128 << 20
 def many(t):
     udp.raise_own_limit(3 * COUNT)
     up, bulk, port = Upstream(t), Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address,
-                                     "max_connections": 3000},
-                               "bulk": {"listen": local(port + 1), "upstream": bulk.address}},
-                           files=4 * COUNT)
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address,
+                             "max_connections": 3000},
+                       "bulk": {"listen": local(port + 1), "upstream": bulk.address}},
+                   files=4 * COUNT)
     client = t.connect(("127.0.0.1", port + 1))
     receiver = Receiver(bulk.accept(), 5, BULK)
     sender = Sender(client, 5, BULK)
@@ -351,8 +351,8 @@ def many(t):
 def slow_reader(t):
     udp.raise_own_limit(3 * COUNT)
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address,
-                                     "max_connections": 3000}}, files=4 * COUNT)
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address,
+                             "max_connections": 3000}}, files=4 * COUNT)
     ends = crowd(t, port, up.socket, COUNT)
     waiting = []
     for _ in range(5):
@@ -391,14 +391,14 @@ class Rest:
 @test("api: sessions killed", modes=ENGINE)
 def killed(t):
     up, ports = Upstream(t), t.ports(2)
-    d, api = Steered.start(t, {"a": {"listen": local(ports), "upstream": up.address},
-                               "b": {"listen": local(ports + 1), "upstream": up.address}})
+    d, api = start(t, {"a": {"listen": local(ports), "upstream": up.address},
+                       "b": {"listen": local(ports + 1), "upstream": up.address}})
     a = [open_pair(t, ports, up) for _ in range(3)]
     b = [open_pair(t, ports + 1, up) for _ in range(3)]
     check_equal(api.delete("/v1/sessions/2"), {"killed": 1}, "one")
     a[1].is_reset()
     a[1].line(d, end="killed")
-    api.refused("DELETE", "/v1/sessions/2", 404, "not-found", "there is no session 2")
+    api.refused_with(404, "not-found", "DELETE", "/v1/sessions/2", "there is no session 2")
     for pair in (a[0], a[2], b[0], b[1], b[2]):
         pair.talk()
     check_equal(api.delete("/v1/sessions?client=127.0.0.2"), {"killed": 0}, "another client's")
@@ -430,8 +430,8 @@ def killed(t):
 def hangs_up(t):
     udp.raise_own_limit(3 * COUNT)
     up, port = Upstream(t), t.port()
-    d, api = Steered.start(t, {"r": {"listen": local(port), "upstream": up.address,
-                                     "max_connections": 3000}}, files=4 * COUNT)
+    d, api = start(t, {"r": {"listen": local(port), "upstream": up.address,
+                             "max_connections": 3000}}, files=4 * COUNT)
     ends = crowd(t, port, up.socket, COUNT)
     s = api.open()
     s.sendall(b"DELETE /v1/sessions?all=true HTTP/1.1\r\nHost: x\r\n\r\n")

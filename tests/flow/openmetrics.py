@@ -1,50 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""HTTP to a daemon by hand, where streams and formats matter; and a strict reader of OpenMetrics."""
+"""A strict reader of OpenMetrics 1.0."""
 
-import http.client
 import re
-import socket
 
-import harness
+from api import Api
 from harness import check, check_equal
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Connection(http.client.HTTPConnection):
-    """To a UNIX socket."""
-
-    def __init__(self, path):
-        super().__init__("localhost", timeout=harness.DEADLINE)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def control(t):
-    """The group `daemon` of a config with a control socket of the test's own, and its path."""
-    if t.features.get("control") != "yes":
-        raise harness.Skip("built without the control socket")
-    path = t.path("control.sock")
-    return {"control": path}, path
-
-
-def ask(path, target, method="GET", **headers):
-    """The answer's status, headers and body. The connection is closed."""
-    c = Connection(path)
-    try:
-        c.request(method, target, headers=dict(headers, Connection="close"))
-        r = c.getresponse()
-        return r.status, r.headers, r.read().decode()
-    finally:
-        c.close()
-
-
-# --- OpenMetrics 1.0 -------------------------------------------------------------------------
 
 SUFFIXES = {"gauge": ("",), "counter": ("_total",), "info": ("_info",),
             "histogram": ("_bucket", "_count", "_sum")}
@@ -166,6 +129,6 @@ class Metrics:
 
 
 def metrics(path):
-    status, headers, text = ask(path, "/metrics", Accept="application/openmetrics-text")
-    check_equal((status, headers["Content-Type"]), (200, OPENMETRICS), "the answer's kind")
-    return Metrics(text)
+    a = Api(path).ask("GET", "/metrics", Accept="application/openmetrics-text")
+    check_equal((a.status, a.headers["Content-Type"]), (200, OPENMETRICS), "the answer's kind")
+    return Metrics(a.text)
