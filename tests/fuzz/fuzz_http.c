@@ -124,6 +124,14 @@ static const struct conf *conf_at_work(void *arg)
     return ((struct daemon *)arg)->set.conf;
 }
 
+static struct rule *const *rules_at_work(void *arg, size_t *count)
+{
+    struct daemon *d = arg;
+
+    *count = d->set.count;
+    return d->set.rules;
+}
+
 static const struct ops_reload *reloaded(void *arg)
 {
     return &((struct daemon *)arg)->reload;
@@ -210,6 +218,7 @@ static void open_door(struct daemon *d, bool is_local)
     d->api.host = (struct ops_host){.worker = &d->worker,
                                     .config_path = "fuzz.conf",
                                     .conf = conf_at_work,
+                                    .rules = rules_at_work,
                                     .reloaded = reloaded,
                                     .reload = reload,
                                     .arg = d};
