@@ -2,11 +2,11 @@
 # Sourced by the set-up scripts: which Debian packages they need, and how to get them.
 
 PACKAGES_BUILD="gcc make autoconf automake pkg-config libc6-dev libconfig-dev libc-ares-dev libsystemd-dev
-    libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev"
+    libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libncurses-dev"
 PACKAGES_DEMO="python3 curl ca-certificates"
 PACKAGES_TEST="check python3 iproute2 procps util-linux bsdutils dbus systemd libnss-systemd
     dnsmasq-base strace openssh-client openssh-server curl openssl nginx-light iperf3 redis-server socat
-    avahi-daemon udhcpc bind9-dnsutils openvpn wireguard-go wireguard-tools prometheus"
+    avahi-daemon udhcpc bind9-dnsutils openvpn wireguard-go wireguard-tools prometheus tmux"
 PACKAGES_CI="clang libclang-rt-dev xz-utils man-db"
 
 say() { printf '\n==> %s\n' "$*"; }

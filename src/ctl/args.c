@@ -15,6 +15,7 @@
 
 #define DEFAULT_WATCH 2000     /* ms */
 #define LEAST_WATCH   100      /* ms */
+#define DEFAULT_LOOK  1000     /* ms */
 #define DEFAULT_WAIT  30000    /* ms */
 #define MOST_TIME     86400000 /* ms */
 
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
     OPTION("all", no_argument, TAKES_ALL),
     OPTION("timeout", required_argument, TAKES_TIMEOUT),
     OPTION("config", required_argument, TAKES_CONFIG),
+    OPTION("interval", required_argument, TAKES_INTERVAL),
     {NULL, 0, NULL, 0},
 };
 
@@ -98,6 +100,8 @@ static bool set(struct args *a, unsigned bit, const char *text)
         return set_duration(&ignored, "older", text, 0, INT64_MAX);
     case TAKES_TIMEOUT:
         return set_duration(&a->timeout_ms, "timeout", text, 0, MOST_TIME);
+    case TAKES_INTERVAL:
+        return set_duration(&a->interval_ms, "interval", text, LEAST_WATCH, MOST_TIME);
     case TAKES_LIMIT:
         return set_limit(&a->limit, text);
     case TAKES_RULE:
@@ -199,6 +203,7 @@ bool args_parse(struct args *a, const struct command *commands, int argc, char *
         .socket = socket && socket[0] ? socket : CONF_CONTROL_DEFAULT,
         .timeout_ms = DEFAULT_WAIT,
         .watch_ms = DEFAULT_WATCH,
+        .interval_ms = DEFAULT_LOOK,
         .limit = UINT64_MAX,
     };
     argv[0] = name;

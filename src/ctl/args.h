@@ -20,6 +20,7 @@ enum {
     TAKES_ALL = 1 << 8,
     TAKES_TIMEOUT = 1 << 9,
     TAKES_CONFIG = 1 << 10,
+    TAKES_INTERVAL = 1 << 11,
 };
 
 struct ctl;
@@ -44,7 +45,8 @@ struct args {
     const char *rule, *client, *state, *older, *sort, *config; /* of argv, or NULL */
     int64_t watch_ms;                                          /* 0: once */
     int64_t timeout_ms;                                        /* 0: no limit */
-    uint64_t limit;                                            /* UINT64_MAX: none */
+    int64_t interval_ms;
+    uint64_t limit; /* UINT64_MAX: none */
 };
 
 /*

@@ -94,6 +94,14 @@ const struct command commands[] = {
         .summary = "what happens, as it happens",
     },
     {
+        .name = "top",
+        .takes = TAKES_INTERVAL,
+        .run = cmd_top,
+        .synopsis = "[--interval TIME]",
+        .summary = top_summary,
+        .help = "  --interval TIME    look at the daemon so often (default: 1s)\n",
+    },
+    {
         .name = "check",
         .takes = TAKES_CONFIG,
         .run = cmd_check,

@@ -22,8 +22,12 @@ int cmd_show(struct ctl *ctl);     /* cmd_session.c */
 int cmd_kill(struct ctl *ctl);
 int cmd_reload(struct ctl *ctl);     /* cmd_reload.c */
 int cmd_tail(struct ctl *ctl);       /* cmd_tail.c */
+int cmd_top(struct ctl *ctl);        /* top.c, or top_none.c where there is no ncurses */
 int cmd_check(struct ctl *ctl);      /* cmd_local.c */
 int cmd_wait_ready(struct ctl *ctl); /* cmd_local.c */
+
+/* What top is, or that this build has none. */
+extern const char top_summary[];
 
 /*
  * Print what `get` gets by `print`, or as it is with --json; again and again with --watch. (get.c)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* penstock top: the rules and their sessions as they are, on the whole terminal. */
+#include "config.h"
+
+#include "ctl/top.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ctl/text.h"
+#include "ctl/value.h"
+
+#define LEAST_ROWS    6
+#define LEAST_COLUMNS 40
+#define ROOMY_ROWS    12 /* from here on there is room for more than the table */
+
+const char top_summary[] = "rules and sessions live, on the whole terminal";
+
+/* --- drawing -----------------------------------------------------------------------------------
+ */
+
+/* What is in the table. */
+static void draw_caption(struct top *t, int row)
+{
+    const struct draw *d = &t->term.draw;
+    const struct top_rule *rule = t->of ? top_picked_rule(t) : NULL;
+    size_t shown = t->of ? t->sessions.shown_count : t->rules.shown_count;
+    int column;
+
+    if (t->of && !rule)
+        column = draw_print(d, row, 0, d->columns, INK_BAD, "There is no rule %s any more", t->of);
+    else if (t->of)
+        column = draw_print(d, row, 0, d->columns, INK_STRONG, "%s: %s, %zu of %lld sessions%s",
+                            rule->name, value_text(rule->said, "state"), shown,
+                            (long long)rule->sessions,
+                            t->sessions.more && t->sessions.count >= SESSIONS_MOST
+                                ? " (the first 1000 are looked at)"
+                                : "");
+    else
+        column = draw_print(d, row, 0, d->columns, INK_STRONG, "%zu of %zu rules", shown,
+                            t->rules.count);
+    if (t->frozen)
+        draw_text(d, row, column + 2, d->columns, INK_ODD, "FROZEN");
+    else if (t->away)
+        draw_text(d, row, column + 2, d->columns, INK_BAD, "NO ANSWER");
+}
+
+static void draw_tables(struct top *t)
+{
+    const struct top_rule *rule = t->of ? top_picked_rule(t) : NULL;
+    bool is_roomy = t->term.draw.rows >= ROOMY_ROWS;
+    int row = is_roomy ? head_draw(t, 0) : 0, left;
+
+    draw_caption(t, row++);
+    if (is_roomy && rule)
+        row = head_rule_draw(t, row, rule);
+    left = t->term.draw.rows - 3 - row;
+    if (t->of)
+        sessions_draw(t, row, left);
+    else
+        rules_draw(t, row, left);
+    foot_draw(t);
+}
+
+void top_draw(struct top *t)
+{
+    const struct draw *d = &t->term.draw;
+
+    draw_begin();
+    if (d->rows < LEAST_ROWS || d->columns < LEAST_COLUMNS)
+        draw_print(d, 0, 0, d->columns, INK_PLAIN, "too small: %dx%d, needs %dx%d", d->columns,
+                   d->rows, LEAST_COLUMNS, LEAST_ROWS);
+    else if (t->helping)
+        help_draw(t);
+    else
+        draw_tables(t);
+    draw_show(false);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+static void turn(struct top *t)
+{
+    int64_t left = t->next_ms - clock_monotonic_ms();
+    struct press press;
+
+    top_draw(t);
+    term_wait(&t->term, t->frozen ? -1 : left > 0 ? left : 0);
+    while (!t->done && (press = term_press()).kind != PRESS_NONE)
+        top_press(t, press);
+    if (!t->frozen && t->term.ended_by == 0 && clock_monotonic_ms() >= t->next_ms)
+        top_fetch(t);
+}
+
+static int run(struct top *t, bool colour)
+{
+    char *error = term_open(&t->term, colour);
+
+    if (error) {
+        text_line(stderr, "penstock: %s; see penstock rules --watch", error);
+        free(error);
+        return STATUS_USAGE;
+    }
+    while (!t->done && t->term.ended_by == 0)
+        turn(t);
+    term_close(&t->term);
+    return STATUS_OK;
+}
+
+static void end(struct top *t)
+{
+    json_decref(t->status);
+    rules_free(&t->rules);
+    sessions_free(&t->sessions);
+    free(t->away);
+    free(t->message);
+    free(t->picked);
+    free(t->of);
+    free(t->ask.rule);
+}
+
+int cmd_top(struct ctl *ctl)
+{
+    struct top t = {.client = ctl->client, .every_ms = ctl->args.interval_ms};
+    int status;
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        text_line(stderr, "penstock: top needs a terminal; see penstock rules --watch, and --json "
+                          "for programs");
+        return STATUS_USAGE;
+    }
+    status = top_fetch(&t);
+    if (status == STATUS_OK)
+        status = run(&t, ctl->screen.colour);
+    else
+        text_line(stderr, "penstock: %s", t.away);
+    end(&t);
+    term_die(&t.term);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Questions before something is changed, and the changes. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/must.h"
+#include "ctl/query.h"
+#include "ctl/top.h"
+#include "ctl/value.h"
+
+#define CHANGE_MS 10000 /* a reload may have names to look up */
+
+void ask_begin(struct top *t, enum ask_kind kind, const char *rule, int64_t id)
+{
+    t->ask = (struct top_ask){.kind = kind, .rule = rule ? must(strdup(rule)) : NULL, .id = id};
+    term_forget(); /* nothing that was pressed before answers it */
+}
+
+char *ask_text(const struct top *t)
+{
+    const struct top_ask *ask = &t->ask;
+    const struct top_rule *rule = ask->rule ? rules_find(&t->rules, ask->rule) : NULL;
+    int64_t sessions = rule ? rule->sessions : 0;
+
+    switch (ask->kind) {
+    case ASK_KILL:
+        return must_print("End session %" PRId64 " of %s?", ask->id, ask->rule);
+    case ASK_KILL_RULE:
+        return must_print("End all sessions of %s (%" PRId64 " now)?", ask->rule, sessions);
+    case ASK_PAUSE:
+        return must_print("Pause %s? New clients will wait, sessions go on.", ask->rule);
+    case ASK_RESUME:
+        return must_print("Resume %s, so that it takes clients again?", ask->rule);
+    case ASK_RELOAD:
+        return must_print("Reload the config?");
+    default:
+        return must(strdup(""));
+    }
+}
+
+/* --- the changes -------------------------------------------------------------------------------
+ */
+
+/* What is asked of the daemon; the caller frees it. */
+static char *path_of(const struct top_ask *ask)
+{
+    struct query q;
+    char *name, *path;
+
+    if (ask->kind == ASK_RELOAD)
+        return must(strdup("/v1/reload"));
+    if (ask->kind == ASK_KILL)
+        return must_print("/v1/sessions/%" PRId64, ask->id);
+    if (ask->kind == ASK_KILL_RULE) {
+        query_begin(&q, "/v1/sessions");
+        query_add(&q, "rule", ask->rule);
+        return query_end(&q);
+    }
+    name = client_encode(ask->rule);
+    path = must_print("/v1/rules/%s/%s", name, ask->kind == ASK_PAUSE ? "pause" : "resume");
+    free(name);
+    return path;
+}
+
+static void tell_done(struct top *t, const json_t *body)
+{
+    int64_t killed = value_number(body, "killed"), failed = value_number(body, "failed");
+
+    if (t->ask.kind == ASK_RELOAD)
+        top_say(t, failed > 0,
+                "Reloaded: %" PRId64 " added, %" PRId64 " removed, %" PRId64 " changed, %" PRId64
+                " failed.",
+                value_number(body, "added"), value_number(body, "removed"),
+                value_number(body, "changed"), failed);
+    else if (t->ask.kind == ASK_PAUSE || t->ask.kind == ASK_RESUME)
+        top_say(t, false, "%s is %s.", value_text(body, "name"), value_text(body, "state"));
+    else
+        top_say(t, false, "%" PRId64 " session%s ended.", killed, killed == 1 ? "" : "s");
+}
+
+/* Why not; of a config with errors the first one. */
+static void tell_refused(struct top *t, const struct reply *reply)
+{
+    const json_t *error = json_array_get(json_object_get(reply->body, "errors"), 0);
+
+    if (error)
+        top_say(t, true, "%s: %s:%" PRId64 ": %s", reply->error, value_text(error, "file"),
+                value_number(error, "line"), value_text(error, "text"));
+    else
+        top_say(t, true, "%s", reply->error);
+}
+
+static void change(struct top *t)
+{
+    bool kills = t->ask.kind == ASK_KILL || t->ask.kind == ASK_KILL_RULE;
+    char *path = path_of(&t->ask);
+    struct reply reply;
+
+    client_limit(t->client, CHANGE_MS);
+    reply = client_call(t->client, kills ? "DELETE" : "POST", path);
+    if (reply.status == STATUS_OK)
+        tell_done(t, reply.body);
+    else
+        tell_refused(t, &reply);
+    reply_free(&reply);
+    free(path);
+    t->next_ms = 0; /* see what has come of it */
+}
+
+/* Only a clear yes is one. */
+void ask_answer(struct top *t, struct press press)
+{
+    if (press.kind == PRESS_OTHER)
+        return;
+    if (press.character == L'y' || press.character == L'Y')
+        change(t);
+    else
+        top_say(t, false, "Nothing was done.");
+    free(t->ask.rule);
+    t->ask = (struct top_ask){.kind = ASK_NOTHING};
+}
