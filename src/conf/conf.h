@@ -7,6 +7,7 @@
 #ifndef PENSTOCK_CONF_CONF_H
 #define PENSTOCK_CONF_CONF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -148,7 +149,7 @@ struct conf {
     size_t rule_count;
     const char *path;             /* of the main file */
     struct conf_place *daemon_at; /* see conf_daemon_place() */
-    unsigned refs;                /* use conf_ref() and conf_unref() */
+    atomic_uint refs;             /* use conf_ref() and conf_unref() */
     struct arena *arena;          /* holds every string and array of the snapshot */
 };
 
@@ -188,9 +189,13 @@ void conf_error_print(const struct conf_error *error, FILE *out);
 void conf_errors_print(const struct conf_errors *errors, FILE *out);
 void conf_errors_free(struct conf_errors *errors);
 
+/* The text of the first that is no warning; NULL: there is none. */
+const char *conf_errors_first(const struct conf_errors *errors);
+
 /* Is there to be a control socket? */
 bool conf_has_control(const struct conf_daemon *d);
 
+/* By any thread. */
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* frees with the last reference; NULL is allowed */
 

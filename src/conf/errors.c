@@ -127,3 +127,12 @@ void conf_errors_free(struct conf_errors *errors)
     free(errors->list);
     *errors = (struct conf_errors){0};
 }
+
+const char *conf_errors_first(const struct conf_errors *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        if (!errors->list[i].warning)
+            return errors->list[i].text;
+    }
+    return NULL;
+}

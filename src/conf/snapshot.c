@@ -10,13 +10,13 @@
 
 struct conf *conf_ref(struct conf *conf)
 {
-    conf->refs++;
+    atomic_fetch_add(&conf->refs, 1);
     return conf;
 }
 
 void conf_unref(struct conf *conf)
 {
-    if (conf != NULL && --conf->refs == 0)
+    if (conf != NULL && atomic_fetch_sub(&conf->refs, 1) == 1)
         arena_free(conf->arena); /* the snapshot itself is in there too */
 }
 

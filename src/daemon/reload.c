@@ -189,21 +189,13 @@ static void work(void *arg)
     rd->conf = conf_load(rd->path, &rd->errors);
 }
 
-static const char *first_error(const struct conf_errors *errors)
-{
-    for (size_t i = 0; i < errors->count; i++) {
-        if (!errors->list[i].warning)
-            return errors->list[i].text;
-    }
-    return "out of memory";
-}
-
 static void start(struct reload *r);
 
 static void done(void *arg)
 {
     struct reading *rd = arg;
     struct reload *r = rd->reload;
+    const char *first;
 
     r->task = NULL;
     /* Only now: the manager would skip ExecStop=, and so the announcement of a restart
@@ -211,10 +203,11 @@ static void done(void *arg)
     status_reloading(r->status);
     reload_log_errors(log_of(r), &rd->errors);
     keep_errors(r, &rd->errors);
+    first = conf_errors_first(&r->errors);
     if (rd->conf)
         apply(r, rd->conf);
     else
-        not_reloaded(r, r->errors.fatal, first_error(&r->errors));
+        not_reloaded(r, r->errors.fatal, first ? first : strerror(ENOMEM));
     if (r->again)
         start(r);
 }

@@ -8,7 +8,7 @@
 
 #include "daemon/refuse.h"
 
-static const struct conf *conf_of(void *arg)
+static struct conf *conf_of(void *arg)
 {
     const struct steering *st = arg;
 
@@ -79,6 +79,7 @@ void steering_end_reloads(struct steering *st)
     st->stopping = true;
     if (st->reload)
         reload_cancel(st->reload);
+    ops_end_reloads(st->ops);
 }
 
 void steering_stop(struct steering *st)

@@ -13,6 +13,7 @@
 #include "ops/events.h"
 #include "ops/http.h"
 #include "ops/ops.h"
+#include "ops/preview.h"
 
 /* What all handlers share. */
 struct api {
@@ -20,7 +21,8 @@ struct api {
     int64_t started_at_ms; /* since the epoch */
     int64_t started;       /* loop time */
     struct events events;
-    struct list waiting; /* requests that are answered when a reload is over (api_reload.c) */
+    struct list waiting; /* requests that are answered when a reload is over (waiters.h) */
+    struct preview preview;
 };
 
 struct api_call {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The config at work. */
+/* The config at work, and what a reload would change. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -74,4 +74,9 @@ struct answer *api_config(struct api_call *c)
         l->rules[l->list.count++] = rules[i]->conf;
     }
     return answer_json_list(&l->list);
+}
+
+struct answer *api_config_diff(struct api_call *c)
+{
+    return preview_ask(&c->api->preview, c->request);
 }

@@ -58,7 +58,8 @@ struct stream {
     void *connection; /* http.c's own */
 };
 
-struct answer *answer_stream(const char *type, struct stream *st);
+struct answer *answer_stream(const char *type, struct stream *st); /* its status is 200 ... */
+void answer_status(struct answer *a, unsigned status);             /* ... or this */
 void stream_wake(struct stream *st);
 
 /* Add a header; both texts are copied. */

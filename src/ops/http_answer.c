@@ -24,6 +24,11 @@ struct answer *answer_bytes(unsigned status, const char *type, char *body, size_
     return a;
 }
 
+void answer_status(struct answer *a, unsigned status)
+{
+    a->status = status;
+}
+
 /* An answer without one of its headers is none. */
 void answer_header(struct answer *a, const char *name, const char *value)
 {

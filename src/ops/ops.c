@@ -156,6 +156,7 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
     ops->api.started = clock_monotonic_ms();
     ops->api.started_at_ms = clock_wall_ms();
     list_init(&ops->api.waiting);
+    preview_init(&ops->api.preview, &ops->api.host);
     list_init(&ops->closing);
     events_init(&ops->api.events, host->worker);
     ops->local = (struct api_door){&ops->api, true};
@@ -177,10 +178,17 @@ void ops_reloaded(struct ops *ops)
     api_reloaded(&ops->api);
 }
 
+void ops_end_reloads(struct ops *ops)
+{
+    if (ops)
+        preview_end(&ops->api.preview);
+}
+
 void ops_stop(struct ops *ops)
 {
     if (!ops)
         return;
+    preview_end(&ops->api.preview);
     api_reload_stop(&ops->api);
     events_stop(&ops->api.events);
     loop_timer_stop(ops->api.host.worker->loop, &ops->last_words);

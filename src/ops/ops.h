@@ -35,7 +35,7 @@ struct ops_reload {
 struct ops_host {
     struct worker *worker;
     const char *config_path;
-    const struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
+    struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
     struct rule *const *(*rules)(void *arg, size_t *count); /* at work, in the config's order */
     const struct ops_reload *(*reloaded)(void *arg);
     /* Begin one, and return its number; or 0: no more. When it is over ops_reloaded() is called,
@@ -59,11 +59,14 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
 
 /* The config has changed: addresses and rights are as it says from here on. New sockets are open
  * before old ones close. What can't be had is logged; then that socket stays as it was. In this,
- * and the next two: NULL is allowed. */
+ * and the next three: NULL is allowed. */
 void ops_change(struct ops *ops, const struct conf *conf);
 
 /* A reload is over, whoever has asked for it. */
 void ops_reloaded(struct ops *ops);
+
+/* There will be none any more: nobody is told what one would change. */
+void ops_end_reloads(struct ops *ops);
 
 /* Close it all at once; nobody is waited for. */
 void ops_stop(struct ops *ops);

@@ -40,6 +40,11 @@ void ops_reloaded(struct ops *ops)
     (void)ops;
 }
 
+void ops_end_reloads(struct ops *ops)
+{
+    (void)ops;
+}
+
 void ops_stop(struct ops *ops)
 {
     (void)ops;

@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/healthz", false, api_health, NULL},
     {HTTP_GET, "/v1/status", false, api_status, NULL},
     {HTTP_GET, "/v1/config", false, api_config, NULL},
+    {HTTP_GET, "/v1/config/diff", false, api_config_diff, NULL},
     {HTTP_POST, "/v1/reload", true, api_reload, NULL},
     {HTTP_GET, "/v1/rules", false, api_rules, NULL},
     {HTTP_GET, "/v1/rules/{name}", false, api_rule, NULL},

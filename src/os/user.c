@@ -34,19 +34,66 @@ static bool read_id(const char *text, unsigned *id)
     return true;
 }
 
+/* Threads look up, too: nothing here may be of the C library's own memory. */
+#define ROOM_MAX ((size_t)1024 * 1024)
+
+/* By name, or by id if that is NULL. *room holds its texts and is to be freed in any case. */
+static bool find_user(const char *name, uid_t id, struct passwd *pw, char **room)
+{
+    struct passwd *found = NULL;
+    int error = ERANGE;
+
+    *room = NULL;
+    for (size_t size = 1024; error == ERANGE && size <= ROOM_MAX; size *= 4) {
+        free(*room);
+        *room = malloc(size);
+        if (!*room)
+            return false;
+        error = name ? getpwnam_r(name, pw, *room, size, &found)
+                     : getpwuid_r(id, pw, *room, size, &found);
+    }
+    return error == 0 && found;
+}
+
+static bool find_group(const char *name, gid_t *gid)
+{
+    struct group gr, *found = NULL;
+    char *room = NULL;
+    int error = ERANGE;
+
+    for (size_t size = 1024; error == ERANGE && size <= ROOM_MAX; size *= 4) {
+        free(room);
+        room = malloc(size);
+        if (!room)
+            return false;
+        error = getgrnam_r(name, &gr, room, size, &found);
+    }
+    if (error == 0 && found)
+        *gid = gr.gr_gid;
+    free(room);
+    return error == 0 && found;
+}
+
 static int look_up(const char *name, struct user *user)
 {
-    const struct passwd *pw = getpwnam(name);
+    struct passwd pw;
+    char *room;
     unsigned id;
+    bool found = find_user(name, 0, &pw, &room);
 
-    if (!pw && read_id(name, &id))
-        pw = getpwuid(id);
-    if (!pw ||
-        (size_t)snprintf(user->name, sizeof(user->name), "%s", pw->pw_name) >= sizeof(user->name))
-        return -ENOENT;
-    user->uid = pw->pw_uid;
-    user->gid = pw->pw_gid;
-    return 0;
+    if (!found && read_id(name, &id)) {
+        free(room);
+        found = find_user(NULL, id, &pw, &room);
+    }
+    if (found)
+        found =
+            (size_t)snprintf(user->name, sizeof(user->name), "%s", pw.pw_name) < sizeof(user->name);
+    if (found) {
+        user->uid = pw.pw_uid;
+        user->gid = pw.pw_gid;
+    }
+    free(room);
+    return found ? 0 : -ENOENT;
 }
 
 int user_find(const char *name, uid_t *uid, gid_t *own_group)
@@ -63,13 +110,7 @@ int user_find(const char *name, uid_t *uid, gid_t *own_group)
 
 int group_find(const char *name, gid_t *gid)
 {
-    const struct group *gr = getgrnam(name);
-
-    if (gr) {
-        *gid = gr->gr_gid;
-        return 0;
-    }
-    return read_id(name, gid) ? 0 : -ENOENT;
+    return find_group(name, gid) || read_id(name, gid) ? 0 : -ENOENT;
 }
 
 /* A process that is nobody else can't set its groups, and has no need to. */

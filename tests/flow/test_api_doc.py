@@ -120,7 +120,8 @@ def answers(t):
         check_equal(answer.status, status, "status of %s %s" % (method, target))
         return answer.json
 
-    for path in ("/healthz", "/metrics", "/v1/status", "/v1/config", "/v1/rules"):
+    for path in ("/healthz", "/metrics", "/v1/status", "/v1/config", "/v1/config/diff",
+                 "/v1/rules"):
         ask("GET", path)
     for name in rules:
         ask("GET", "/v1/rules/{name}", name=name)
@@ -142,9 +143,16 @@ def answers(t):
         ask(method, "/v1/sessions/{id}", 400, id="first")
     check_equal(ask("DELETE", "/v1/sessions", query="?all=true"), {"killed": 1}, "killed")
     ask("POST", "/v1/reload")
+    rules["web"]["max_connections"] = 2
+    rules["new"] = {"listen": "127.0.0.1:%d" % t.port(), "upstream": "192.0.2.1:1"}
+    del rules["dns"]
+    d.groups["daemon"]["log_level"] = "error"
+    d.rewrite(rules)
+    ask("GET", "/v1/config/diff")
     d.rewrite("rules = { web = { listen = 5; }; };\n")
     wrong = ask("POST", "/v1/reload", 422)
     check(len(wrong["errors"]) > 0, "its errors")
+    check_equal(ask("GET", "/v1/config/diff", 422), wrong, "the same without a reload")
 
 
 @test("api: events are as documented", ENGINE, ("control",))
@@ -157,7 +165,7 @@ def events(t):
     api.post("/v1/rules/web/pause")
     api.post("/v1/rules/web/resume")
     api.delete("/v1/sessions?all=true")
-    api.ask("POST", "/v1/reload", Connection="close")
+    api.post("/v1/reload")
     while seen[-1]["event"] != "reloaded":
         seen.append(next(lines))
     lines.close()

@@ -119,7 +119,7 @@ static struct log *silent_log(void)
     return log;
 }
 
-static const struct conf *conf_at_work(void *arg)
+static struct conf *conf_at_work(void *arg)
 {
     return ((struct daemon *)arg)->set.conf;
 }
@@ -223,6 +223,8 @@ static void open_door(struct daemon *d, bool is_local)
                                     .reload = reload,
                                     .arg = d};
     list_init(&d->api.waiting);
+    preview_init(&d->api.preview, &d->api.host);
+    preview_end(&d->api.preview); /* it would read files, in a thread */
     events_init(&d->api.events, &d->worker);
     d->door = (struct api_door){&d->api, is_local};
     server.fd = listen_at("api");

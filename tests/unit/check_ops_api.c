@@ -85,7 +85,7 @@ void __wrap_request_answer(struct request *rq, struct answer *a)
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-static const struct conf *conf_at_work(void *arg)
+static struct conf *conf_at_work(void *arg)
 {
     (void)arg;
     return w.set.conf;
