@@ -64,7 +64,7 @@ api_handler api_health, api_status;                                /* api_status
 api_handler api_rules, api_rule, api_pause, api_resume, api_drain; /* api_rules.c */
 api_handler api_sessions, api_session, api_kill, api_kill_some;    /* api_sessions.c */
 api_handler api_events;                                            /* events.c */
-api_handler api_config;                                            /* api_config.c */
+api_handler api_config, api_config_diff;                           /* api_config.c */
 api_handler api_reload;                                            /* api_reload.c */
 api_handler api_metrics;                                           /* metrics.c */
 api_handler api_page, api_page_file;                               /* page.c */
