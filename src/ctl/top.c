@@ -63,19 +63,24 @@ static void draw_tables(struct top *t)
     foot_draw(t);
 }
 
+static void draw_small(const struct draw *d)
+{
+    draw_print(d, 0, 0, d->columns, INK_PLAIN, "too small: %dx%d", d->columns, d->rows);
+    draw_print(d, 1, 0, d->columns, INK_PLAIN, "top needs %dx%d", LEAST_COLUMNS, LEAST_ROWS);
+}
+
 void top_draw(struct top *t)
 {
     const struct draw *d = &t->term.draw;
 
     draw_begin();
     if (d->rows < LEAST_ROWS || d->columns < LEAST_COLUMNS)
-        draw_print(d, 0, 0, d->columns, INK_PLAIN, "too small: %dx%d, needs %dx%d", d->columns,
-                   d->rows, LEAST_COLUMNS, LEAST_ROWS);
+        draw_small(d);
     else if (t->helping)
         help_draw(t);
     else
         draw_tables(t);
-    draw_show(false);
+    draw_show(top_pane(t)->typing || t->ask.kind != ASK_NOTHING);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------

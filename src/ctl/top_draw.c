@@ -19,7 +19,8 @@ void draw_colours(void)
     } all[] = {{INK_GOOD, COLOR_GREEN},
                {INK_ODD, COLOR_YELLOW},
                {INK_BAD, COLOR_RED},
-               {INK_FLOW, COLOR_CYAN}};
+               {INK_FLOW, COLOR_CYAN},
+               {INK_SORTED, COLOR_CYAN}};
 
     start_color();
     use_default_colors();
@@ -43,7 +44,7 @@ static attr_t look(const struct draw *d, enum ink ink)
     case INK_TITLE:
         return A_UNDERLINE;
     case INK_SORTED:
-        return A_UNDERLINE | A_BOLD;
+        return A_UNDERLINE | A_BOLD | (d->colour ? (attr_t)COLOR_PAIR(ink) : 0);
     case INK_PICKED:
         return A_REVERSE;
     default:

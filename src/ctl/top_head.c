@@ -94,16 +94,16 @@ int head_draw(const struct top *t, int row)
 
     put(&pen, "", INK_STRONG, "penstockd %s", value_text(s, "version"));
     put(&pen, "up", INK_PLAIN, "%s", human_span(text, value_number(s, "uptime_ms")));
+    put(&pen, "engine", INK_PLAIN, "%s", value_text(s, "engine"));
     put(&pen, "sessions", INK_STRONG, "%" PRId64, value_number(s, "sessions"));
     put_rates(&pen, t);
-    put(&pen, "served", INK_PLAIN, "%s", top_count(text, value_number(s, "served")));
-    put(&pen, "refused", INK_PLAIN, "%s", top_count(text, value_number(s, "refused")));
     pen = (struct pen){&t->term.draw, row + 1, 0};
-    put(&pen, "engine", INK_PLAIN, "%s", value_text(s, "engine"));
     put(&pen, "descriptors", (double)booked > (double)room * 0.9 ? INK_BAD : INK_PLAIN,
         "%" PRId64 "/%" PRId64, booked, room);
     put(&pen, "config", INK_PLAIN, "#%" PRId64, value_number(config, "generation"));
     put_reload(&pen, config, now);
+    put(&pen, "served", INK_PLAIN, "%s", top_count(text, value_number(s, "served")));
+    put(&pen, "refused", INK_PLAIN, "%s", top_count(text, value_number(s, "refused")));
     return row + 2;
 }
 
@@ -202,34 +202,42 @@ static void say_what_there_is(struct top *t, int row)
     free(text);
 }
 
+/* A key and what it is for, if there is room. */
+static void put_key(struct pen *pen, int gap, const char *key, enum ink ink, const char *word)
+{
+    const struct draw *d = pen->draw;
+    int needed = (int)(text_width(key) + 1 + text_width(word));
+
+    if (needed > d->columns - pen->column)
+        return;
+    pen->column += draw_text(d, pen->row, pen->column, needed, INK_STRONG, key) + 1;
+    pen->column += draw_text(d, pen->row, pen->column, needed, ink, word) + gap;
+}
+
 static void draw_sorts(struct top *t, int row)
 {
     const struct top_pane *p = top_pane(t);
     struct pen pen = {&t->term.draw, row, 0};
 
-    put(&pen, "", INK_FAINT, "Sort");
-    pen.column--;
+    pen.column += draw_text(pen.draw, row, 0, pen.draw->columns, INK_FAINT, "Sort") + 1;
     for (const struct top_sort *s = top_sorts(t); s->key != 0; s++) {
         char key[] = {(char)s->key, '\0'};
 
-        put(&pen, key, s->sort == p->sort ? INK_SORTED : INK_PLAIN, "%s", s->word);
-        pen.column--;
+        put_key(&pen, 1, key, s->sort == p->sort ? INK_SORTED : INK_FAINT, s->word);
     }
-    put(&pen, "R", p->reverse ? INK_SORTED : INK_PLAIN, "reverse");
+    put_key(&pen, 1, "R", p->reverse ? INK_SORTED : INK_FAINT, "reverse");
 }
 
 static void draw_keys(struct top *t, int row)
 {
-    static const char *const keys[][2] = {
-        {"Enter", "sessions"}, {"/", "filter"},     {"k", "kill"}, {"p", "pause"},
-        {"r", "reload"},       {"Space", "freeze"}, {"?", "help"}, {"q", "quit"}};
+    static const char *const keys[][2] = {{"/", "filter"}, {"k", "kill"},       {"p", "pause"},
+                                          {"r", "reload"}, {"Space", "freeze"}, {"?", "help"}};
     struct pen pen = {&t->term.draw, row, 0};
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        bool back = t->of && i == 0;
-
-        put(&pen, back ? "Esc" : keys[i][0], INK_PLAIN, "%s", back ? "back" : keys[i][1]);
-    }
+    put_key(&pen, GAP, t->of ? "Esc" : "Enter", INK_FAINT, t->of ? "back" : "open");
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        put_key(&pen, GAP, keys[i][0], INK_FAINT, keys[i][1]);
+    put_key(&pen, GAP, t->of ? "Q" : "q", INK_FAINT, "quit");
 }
 
 void foot_draw(struct top *t)

@@ -22,7 +22,6 @@ static const char *const lines[][2] = {
     {"IN/s OUT/s", "bytes a second from clients and to them (K is 1024)"},
     {"TRAFFIC", "both, look by look, each row as high as its own most"},
     {"UPSTREAM", "ok, or how many could not reach it in the last 60 looks"},
-    {"", "q ends top. Any key closes this."},
 };
 
 void help_draw(const struct top *t)
@@ -38,4 +37,6 @@ void help_draw(const struct top *t)
         draw_text(d, row, is_title ? 1 : 18, d->columns, is_title ? INK_STRONG : INK_PLAIN,
                   lines[i][1]);
     }
+    draw_print(d, d->rows - 1, 0, d->columns, INK_STRONG, "%-*s", d->columns,
+               "q ends top. Any key closes this.");
 }

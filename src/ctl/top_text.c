@@ -82,7 +82,7 @@ void top_bar(char out[CELL_MAX], char rest[CELL_MAX], unsigned columns, int64_t 
         halves = most;
     else if (part > 0)
         halves = (unsigned)((double)part / (double)whole * most);
-    if (part > 0 && halves == 0)
+    if (part > 0 && halves == 0 && most > 0)
         halves = 1;
     if (!utf8 && halves < most)
         halves = (halves + 1) / 2 * 2; /* there are no halves */
