@@ -28,12 +28,20 @@ static void plan(struct http *h)
 
     if (MHD_get_timeout(h->library, &ms) == MHD_NO || ms > FAR_MS)
         ms = FAR_MS;
-    loop_timer(h->loop, &h->timer, (int64_t)ms, on_time);
+    loop_timer(h->loop, &h->timer, h->is_due ? 1 : (int64_t)ms, on_time);
+}
+
+void http_run_soon(struct http *h)
+{
+    h->is_due = true;
+    if (!h->running && h->timer.place) /* else that is planned, or nothing is any more */
+        loop_timer(h->loop, &h->timer, 1, on_time);
 }
 
 static void run(struct http *h)
 {
     h->running = true;
+    h->is_due = false;
     http_begin_turn(h);
     MHD_run(h->library);
     h->running = false;
@@ -137,6 +145,7 @@ void http_free(struct http *h)
     http_stop_listening(h);
     loop_unwatch(h->loop, &h->watch);
     loop_timer_stop(h->loop, &h->timer);
+    loop_timer_stop(h->loop, &h->look);
     list_for_each (link, next, &h->asleep)
         http_wake(container_of(link, struct request, link));
     if (h->library)

@@ -67,8 +67,9 @@ void answer_header(struct answer *a, const char *name, const char *value);
 
 /*
  * An answer that comes later (a reload): the handler returns request_wait(), keeps the request, and
- * calls request_answer() once. `gone` is called instead when the client has gone; so has one that
- * has shut its sending side.
+ * calls request_answer() once. `gone` is called instead when the client has gone. On a UNIX socket
+ * one that has only shut its sending side is there still; on TCP, where nothing tells the two apart
+ * before something is sent, it counts as gone. So do readers of streams.
  */
 struct answer *request_wait(struct request *rq, void (*gone)(void *arg), void *arg);
 void request_answer(struct request *rq, struct answer *a);

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define ACCEPT_TURN 16
 #define REST_MS     500
+#define LOOK_MS     500
 
 /* --- accepting ------------------------------------------------------------------------------- */
 
@@ -130,30 +132,72 @@ void http_on_connection(void *arg, struct MHD_Connection *connection, void **con
 
 /* --- suspended connections ------------------------------------------------------------------- */
 
-/* Bytes are the next request, which can wait. */
+/*
+ * Has the client gone, and not only shut its sending side behind the request? A UNIX socket tells,
+ * for it is hung up then. TCP doesn't, nor does it matter there: who waits for long only watches.
+ */
+static bool has_gone(const struct request *rq)
+{
+    struct pollfd p = {.fd = rq->fd, .events = rq->http->server.is_local ? 0 : POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0;
+}
+
+static void on_look(struct timer *t);
+
+/* Without memory for the timer they are found when their answer goes on. */
+static void look_later(struct http *h)
+{
+    if (h->look.place == 0)
+        loop_timer(h->loop, &h->look, LOOK_MS, on_look);
+}
+
+static void hang_up(struct request *rq)
+{
+    rq->hung_up = true;
+    http_wake(rq);
+}
+
+static void on_look(struct timer *t)
+{
+    struct http *h = container_of(t, struct http, look);
+
+    list_for_each (link, next, &h->asleep) {
+        struct request *rq = container_of(link, struct request, link);
+
+        if (!rq->looked_at)
+            continue;
+        if (has_gone(rq))
+            hang_up(rq);
+        else
+            look_later(h);
+    }
+}
+
+/* Bytes are the next request, which can wait, as can the word that there is none. But then it is
+ * readable for good, and only a look now and then can tell more. */
 static void on_client(struct watch *w, unsigned events)
 {
     struct request *rq = container_of(w, struct request, watch);
-    char byte;
-    ssize_t n = recv(rq->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
     (void)events;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (has_gone(rq)) {
+        hang_up(rq);
         return;
-    rq->hung_up = n <= 0;
-    if (rq->hung_up)
-        http_wake(rq);
-    else
-        loop_change(rq->http->loop, &rq->watch, 0);
+    }
+    loop_change(rq->http->loop, &rq->watch, 0);
+    rq->looked_at = true;
+    look_later(rq->http);
 }
 
-/* Where it can't be watched, a client that has gone is found when the answer goes on. */
 void http_sleep(struct request *rq)
 {
     MHD_suspend_connection(rq->connection);
     rq->asleep = true;
     list_append(&rq->http->asleep, &rq->link);
-    loop_watch(rq->http->loop, &rq->watch, rq->fd, LOOP_READ, on_client);
+    rq->looked_at = loop_watch(rq->http->loop, &rq->watch, rq->fd, LOOP_READ, on_client) != 0;
+    if (rq->looked_at)
+        look_later(rq->http);
 }
 
 void http_wake(struct request *rq)
@@ -164,6 +208,5 @@ void http_wake(struct request *rq)
     list_remove(&rq->link);
     loop_unwatch(rq->http->loop, &rq->watch);
     MHD_resume_connection(rq->connection);
-    if (rq->http->timer.place) /* without a thread of its own the library does not run by that */
-        loop_timer(rq->http->loop, &rq->http->timer, 1, rq->http->timer.fn);
+    http_run_soon(rq->http);
 }

@@ -27,10 +27,12 @@ struct http {
     unsigned clients;
     struct request *arriving; /* between accept and the library's word that it has begun */
     struct list asleep;       /* requests of suspended connections */
+    struct timer look;        /* for those of them that have gone and can't be watched */
     struct list in_turn;      /* requests whose streams wait for their turn, the first one first */
     uint64_t turn;
     unsigned fills; /* in this turn */
     bool running;   /* within the library */
+    bool is_due;    /* it is to run again, whatever it says itself */
 };
 
 struct answer {
@@ -47,7 +49,8 @@ struct request {
     struct list link;   /* asleep */
     struct watch watch; /* for the client's end while it is asleep */
     bool asleep;
-    bool hung_up; /* while it was asleep */
+    bool looked_at; /* by a timer, since watching would tell nothing */
+    bool hung_up;   /* while it was asleep */
 
     /* Of the request at hand. */
     char *path;
@@ -69,6 +72,12 @@ struct request {
     uint64_t filled_at; /* the turn of the last call */
 };
 
+/* --- http.c ---------------------------------------------------------------------------------- */
+
+/* Have the library run in the next turn: without a thread of its own it doesn't by a connection
+ * that is resumed. */
+void http_run_soon(struct http *h);
+
 /* --- http_clients.c --------------------------------------------------------------------------- */
 
 /* Listen for clients; 0 or a negative errno. */
@@ -78,7 +87,7 @@ int http_listen(struct http *h);
 void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
                         enum MHD_ConnectionNotificationCode what);
 
-/* Suspend the request's connection; its client's end is watched for. */
+/* Suspend the request's connection; that its client goes is watched for. */
 void http_sleep(struct request *rq);
 void http_wake(struct request *rq);
 

@@ -176,7 +176,12 @@ static struct answer *ask(struct request *rq)
     return h->handler(h->arg, rq);
 }
 
-/* All of it has been read; or an answer has come that was waited for. */
+/*
+ * All of it has been read; or an answer has come that was waited for. One that waits is suspended
+ * only when the library asks for its answer again, which it does at once: by then it expects no
+ * more of the request. Resumed before that it would read first, and take the end of a client that
+ * has only shut its sending side for the end of all.
+ */
 static enum MHD_Result answer(struct request *rq)
 {
     struct answer *a;
@@ -184,13 +189,15 @@ static enum MHD_Result answer(struct request *rq)
     if (rq->hung_up)
         return MHD_NO;
     if (!rq->answered) {
+        if (rq->waits) {
+            http_sleep(rq);
+            return MHD_YES;
+        }
         a = ask(rq);
         if (a != &rq->later)
             return answer_send(a, rq);
-    }
-    if (!rq->answered) {
-        http_sleep(rq);
-        return MHD_YES;
+        if (!rq->answered)
+            return MHD_YES;
     }
     a = rq->answer;
     rq->answer = NULL;

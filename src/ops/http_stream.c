@@ -43,6 +43,19 @@ static bool has_turn(struct request *rq)
     return false;
 }
 
+/*
+ * In 0.9.75 the library forgets a connection that it closes at the end of a stream until those that
+ * have been idle for longer are closed, unless it is one that is to be looked at: so is one that is
+ * resumed.
+ */
+static ssize_t end(struct request *rq, ssize_t how)
+{
+    MHD_suspend_connection(rq->connection);
+    MHD_resume_connection(rq->connection);
+    http_run_soon(rq->http);
+    return how;
+}
+
 static ssize_t on_room(void *arg, uint64_t sent, char *to, size_t size)
 {
     struct stream *st = arg;
@@ -51,14 +64,14 @@ static ssize_t on_room(void *arg, uint64_t sent, char *to, size_t size)
 
     (void)sent;
     if (rq->hung_up)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return end(rq, MHD_CONTENT_READER_END_WITH_ERROR);
     if (!has_turn(rq))
         return 0;
     rq->filled_at = rq->http->turn;
     rq->woken = false;
     n = st->fill(st, to, size < SLICE_MOST ? size : SLICE_MOST);
     if (n < 0)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return end(rq, MHD_CONTENT_READER_END_OF_STREAM);
     if (n == 0 && !rq->woken)
         http_sleep(rq);
     return n;

@@ -90,6 +90,8 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
                    const struct addr *address, struct api_door *door, const char **why)
 {
     struct ops_socket *s = malloc(sizeof(*s));
+    /* Who reads a stream on which nothing happens may have lost the network. */
+    const struct sock_keepalive keepalive = {true, 60, 10, 6};
     int error = -ENOMEM, fd = -1;
 
     if (!s)
@@ -106,6 +108,8 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
         return error;
     }
     fd = sock_listen(address, 0, 0, &s->rights);
+    if (fd >= 0)
+        sock_set_keepalive(fd, address, &keepalive);
     error = fd < 0 ? fd : serve(s, fd, door);
     if (error) {
         ops_socket_free(s);

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 from api import Api
@@ -169,6 +170,18 @@ def once_more(t):
     check_equal(api.finish(first).status, 422, "who read the pipe")
     a = api.finish(second)
     check_equal((a.status, a.json and a.json.get("generation")), (200, 2), "who read the file")
+
+
+@test("api: who shuts its side behind a request gets the answer that comes later", ENGINE, CONTROL)
+def shut(t):
+    d, api = start(t)
+    for version in ("1.0", "1.1"):
+        s = t.connect(api.where)
+        s.sendall(b"POST /v1/reload HTTP/%s\r\nHost: x\r\n\r\n" % version.encode())
+        s.shutdown(socket.SHUT_WR)
+        answer = s.makefile("rb").read()
+        check(b" 200 OK\r\n" in answer and answer.endswith(b"}\n"), "it is %r" % answer)
+    d.settle()
 
 
 @test("api: a build without it says so", ONCE)

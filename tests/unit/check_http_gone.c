@@ -88,26 +88,90 @@ START_TEST(a_reader_goes_while_its_stream_waits)
 }
 END_TEST
 
-/* Its end is behind the next request, which nobody has read: it is found when the stream goes on.
- */
+/* Its end is behind the next request, which nobody has read; and nobody wakes the stream. */
 START_TEST(a_reader_goes_behind_another_request)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    all.sources[0].ready = 0;
+    ask(&all, &c, "/");
+    ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
+    client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
+    http_let_run(&all.w);
+    client_close(&c);
+    ck_assert(http_await(&all.w, is_done, &all.sources[0]));
+    tear_down(&all);
+}
+END_TEST
+
+/* One that is found to have gone does not wait for those who are there for longer. */
+START_TEST(a_reader_goes_and_another_client_stays)
+{
+    struct world_of_streams all;
+    struct client c, idle;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    ask(&all, &idle, "/text");
+    client_await(&all.w, &idle, "a text", 1);
+    all.sources[0].ready = 0;
+    ask(&all, &c, "/");
+    ck_assert(http_await(&all.w, is_filled, &all.sources[0]));
+    client_close(&c);
+    ck_assert(http_await(&all.w, has_one_client, &all));
+    client_close(&idle);
+    tear_down(&all);
+}
+END_TEST
+
+/* The same for a stream that is over, and was sent without chunks. */
+START_TEST(a_stream_ends_and_another_client_stays)
+{
+    struct world_of_streams all;
+    struct client c, idle;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    ask(&all, &idle, "/text");
+    client_await(&all.w, &idle, "a text", 1);
+    all.sources[0].left = 100;
+    client_open(&all.w, &c);
+    client_send(&c, "GET / HTTP/1.0\r\n\r\n");
+    client_await_end(&all.w, &c);
+    ck_assert(http_await(&all.w, has_one_client, &all));
+    client_close(&c);
+    client_close(&idle);
+    tear_down(&all);
+}
+END_TEST
+
+/* It has no more to say but listens on, which only a UNIX socket can tell. */
+START_TEST(a_reader_shuts_its_side)
 {
     struct world_of_streams all;
     struct source *s = &all.sources[0];
     struct client c;
 
-    if (!set_up(&all, _i))
+    if (!set_up_patient(&all, _i))
         return;
     s->ready = 0;
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, is_filled, s));
-    client_send(&c, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
-    http_let_run(&all.w);
-    client_close(&c);
-    http_let_run(&all.w);
-    s->ready = ENDLESS;
-    stream_wake(&s->stream);
+    ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+    if (all.w.server.is_local) {
+        http_let_run(&all.w);
+        s->ready = 100;
+        stream_wake(&s->stream);
+        client_await(&all.w, &c, "abcdef", 4);
+        ck_assert_uint_eq(s->done, 0);
+        client_close(&c);
+    }
     ck_assert(http_await(&all.w, is_done, s));
+    if (!all.w.server.is_local)
+        client_close(&c);
     tear_down(&all);
 }
 END_TEST
@@ -215,6 +279,88 @@ START_TEST(a_client_goes_when_it_is_answered)
 }
 END_TEST
 
+/* It is found at once and not when it has been idle for long. */
+START_TEST(a_client_goes_after_it_has_waited)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    request_answer(all.waiting, text_answer(200, "at last"));
+    client_await(&all.w, &c, "at last", 1);
+    client_close(&c);
+    tear_down(&all);
+    ck_assert_uint_eq(all.gone, 0);
+}
+END_TEST
+
+START_TEST(a_client_shuts_its_side_after_it_has_waited)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    request_answer(all.waiting, text_answer(200, "at last"));
+    client_await(&all.w, &c, "at last", 1);
+    ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+    client_await_end(&all.w, &c);
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
+/* Nothing more will be asked, but the answer is taken: so do `nc -N` and socat(1). Only a UNIX
+ * socket tells that from a client that has gone. */
+START_TEST(a_client_shuts_its_side_while_it_waits)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up_patient(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+    if (!all.w.server.is_local) {
+        ck_assert(http_await(&all.w, is_gone, &all));
+    } else {
+        http_let_run(&all.w);
+        ck_assert_uint_eq(all.gone, 0);
+        request_answer(all.waiting, text_answer(200, "at last"));
+        client_await(&all.w, &c, "at last", 1);
+    }
+    client_await_end(&all.w, &c);
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
+/* The same with both in one piece. */
+START_TEST(a_client_shuts_its_side_at_once)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (_i % 2 != 0 || !set_up_patient(&all, _i))
+        return;
+    ask(&all, &c, "/later");
+    ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+    ck_assert(http_await(&all.w, is_waiting, &all));
+    http_let_run(&all.w);
+    request_answer(all.waiting, text_answer(200, "at last"));
+    client_await(&all.w, &c, "at last", 1);
+    client_await_end(&all.w, &c);
+    client_close(&c);
+    tear_down(&all);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -223,11 +369,18 @@ static Suite *suite(void)
         a_reader_goes_in_the_middle,
         a_reader_goes_while_its_stream_waits,
         a_reader_goes_behind_another_request,
+        a_reader_goes_and_another_client_stays,
+        a_stream_ends_and_another_client_stays,
+        a_reader_shuts_its_side,
         all_ends_with_the_server,
         an_answer_comes_later,
         an_answer_that_comes_later_comes_at_once,
         a_client_goes_while_it_waits,
         a_client_goes_when_it_is_answered,
+        a_client_goes_after_it_has_waited,
+        a_client_shuts_its_side_after_it_has_waited,
+        a_client_shuts_its_side_while_it_waits,
+        a_client_shuts_its_side_at_once,
     };
     Suite *s = suite_create("http clients that go");
     TCase *t = tcase_create("streams");

@@ -118,6 +118,17 @@ static inline bool set_up(struct world_of_streams *all, int way)
     return true;
 }
 
+/* Nobody is closed only because nothing has been heard of him. */
+static inline bool set_up_patient(struct world_of_streams *all, int way)
+{
+    if (!set_up(all, way))
+        return false;
+    http_free(all->w.http);
+    all->w.server.idle_s = 3600;
+    http_world_listen(&all->w, serve, all);
+    return true;
+}
+
 static inline void tear_down(struct world_of_streams *all)
 {
     http_await_nobody(&all->w);
@@ -182,6 +193,12 @@ static inline bool is_waiting(void *arg)
 static inline bool is_gone(void *arg)
 {
     return ((struct world_of_streams *)arg)->gone > 0;
+}
+
+/* The server has booked a descriptor for each. */
+static inline bool has_one_client(void *arg)
+{
+    return atomic_load(&((struct world_of_streams *)arg)->w.fds.booked) == 1;
 }
 
 static inline bool is_filled(void *arg)
