@@ -30,6 +30,9 @@ const char *request_query(const struct request *rq, const char *key);
 /* Is there a key in the query that is not in `known` (ended by NULL)? The first such, or NULL. */
 const char *request_unknown(const struct request *rq, const char *const *known);
 
+/* Is one of these keys (ended by NULL) in the query more than once? The first such, or NULL. */
+const char *request_doubled(const struct request *rq, const char *const *known);
+
 /* A header's value, or NULL; the name in any case. */
 const char *request_header(const struct request *rq, const char *name);
 

@@ -81,6 +81,34 @@ const char *request_unknown(const struct request *rq, const char *const *known)
     return s.found;
 }
 
+struct count {
+    const char *key;
+    unsigned times;
+};
+
+static enum MHD_Result count_key(void *arg, enum MHD_ValueKind kind, const char *key,
+                                 const char *value)
+{
+    struct count *c = arg;
+
+    (void)kind;
+    (void)value;
+    c->times += strcmp(key, c->key) == 0;
+    return c->times < 2 ? MHD_YES : MHD_NO;
+}
+
+const char *request_doubled(const struct request *rq, const char *const *known)
+{
+    for (const char *const *k = known; *k; k++) {
+        struct count c = {.key = *k};
+
+        MHD_get_connection_values(rq->connection, MHD_GET_ARGUMENT_KIND, count_key, &c);
+        if (c.times > 1)
+            return *k;
+    }
+    return NULL;
+}
+
 /* --- its way --------------------------------------------------------------------------------- */
 
 static enum http_method to_method(const char *word)

@@ -137,6 +137,12 @@ static struct answer *unknown_key(const struct route *r, const char *key)
                         used > 0 ? known : "nothing");
 }
 
+/* Whichever of them counted, who asks may have meant the other. */
+static struct answer *doubled_key(const char *key)
+{
+    return answer_error(400, "bad-request", "the query has \"%s\" twice, allowed: once", key);
+}
+
 static struct answer *not_allowed(const struct api_door *door)
 {
     return answer_error(403, "forbidden",
@@ -165,11 +171,14 @@ static struct answer *call(const struct api_door *door, const struct route *r, s
                            const char *name)
 {
     static const char *const nothing[] = {NULL};
-    const char *unknown = request_unknown(rq, r->keys ? r->keys : nothing);
+    const char *const *known = r->keys ? r->keys : nothing;
+    const char *unknown = request_unknown(rq, known), *doubled = request_doubled(rq, known);
     struct api_call c = {.api = door->api, .request = rq, .name = name};
 
     if (unknown)
         return unknown_key(r, unknown);
+    if (doubled)
+        return doubled_key(doubled);
     if (r->needs_steer) {
         if (!door->is_local || !request_may_steer(rq))
             return not_allowed(door);

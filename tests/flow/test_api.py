@@ -101,6 +101,10 @@ def errors(t):
             check_equal(a.json["error"]["code"], "method-not-allowed", "its code")
     api.refused(400, "bad-request", "GET", "/v1/status?rule=a", '"rule"', "allowed: nothing")
     api.refused(400, "bad-request", "POST", "/v1/reload?now=1", '"now"')
+    for query in ("rule=a&rule=b", "rule=web&rule=web", "rule=web&limit=1&rule=", "rule&rule"):
+        api.refused(400, "bad-request", "GET", "/v1/sessions?" + query, 'has "rule" twice',
+                    "allowed: once")
+    api.refused(400, "bad-request", "DELETE", "/v1/sessions?all=true&all=true", '"all"')
     check_equal(api.get("/v1/rules/%77e%62")["name"], "web", "a name in percent-encoding")
 
 
