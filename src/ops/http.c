@@ -46,6 +46,8 @@ static void run(struct http *h)
     MHD_run(h->library);
     h->running = false;
     plan(h);
+    if (h->clients > 0)
+        http_look_later(h);
 }
 
 /* Its place in the heap has just become free: setting it again can't fail here, nor later on. */
@@ -125,6 +127,7 @@ struct http *http_new(struct loop *loop, struct fds *fds, const struct http_serv
     h->handler = handler;
     h->arg = arg;
     h->watch = h->listening = WATCH_NONE;
+    list_init(&h->all);
     list_init(&h->asleep);
     list_init(&h->in_turn);
     error = start(h);

@@ -43,6 +43,7 @@ static void forget(struct request *rq)
 {
     fds_release(rq->http->fds, 1);
     rq->http->clients--;
+    list_remove(&rq->place);
     listen_again(rq->http);
     free(rq);
 }
@@ -55,6 +56,7 @@ static void begin(struct http *h, struct request *rq, const struct addr *peer)
     *rq = (struct request){.http = h, .fd = rq->fd, .watch = WATCH_NONE};
     list_init(&rq->link);
     list_init(&rq->turn);
+    list_append(&h->all, &rq->place);
     h->clients++;
     h->arriving = rq;
     MHD_add_connection(h->library, rq->fd, &sa, sizeof(sa));
@@ -143,35 +145,10 @@ static bool has_gone(const struct request *rq)
     return poll(&p, 1, 0) > 0;
 }
 
-static void on_look(struct timer *t);
-
-/* Without memory for the timer they are found when their answer goes on. */
-static void look_later(struct http *h)
-{
-    if (h->look.place == 0)
-        loop_timer(h->loop, &h->look, LOOK_MS, on_look);
-}
-
 static void hang_up(struct request *rq)
 {
     rq->hung_up = true;
     http_wake(rq);
-}
-
-static void on_look(struct timer *t)
-{
-    struct http *h = container_of(t, struct http, look);
-
-    list_for_each (link, next, &h->asleep) {
-        struct request *rq = container_of(link, struct request, link);
-
-        if (!rq->looked_at)
-            continue;
-        if (has_gone(rq))
-            hang_up(rq);
-        else
-            look_later(h);
-    }
 }
 
 /* Bytes are the next request, which can wait, as can the word that there is none. But then it is
@@ -187,7 +164,7 @@ static void on_client(struct watch *w, unsigned events)
     }
     loop_change(rq->http->loop, &rq->watch, 0);
     rq->looked_at = true;
-    look_later(rq->http);
+    http_look_later(rq->http);
 }
 
 void http_sleep(struct request *rq)
@@ -197,7 +174,7 @@ void http_sleep(struct request *rq)
     list_append(&rq->http->asleep, &rq->link);
     rq->looked_at = loop_watch(rq->http->loop, &rq->watch, rq->fd, LOOP_READ, on_client) != 0;
     if (rq->looked_at)
-        look_later(rq->http);
+        http_look_later(rq->http);
 }
 
 void http_wake(struct request *rq)
@@ -209,4 +186,43 @@ void http_wake(struct request *rq)
     loop_unwatch(rq->http->loop, &rq->watch);
     MHD_resume_connection(rq->connection);
     http_run_soon(rq->http);
+}
+
+/* --- ends that nothing else finds ------------------------------------------------------------ */
+
+/*
+ * The library waits for edges (epoll(7)), and after a read that left room it waits for the next
+ * one: an end that was there behind these bytes already is none. Another shutdown is.
+ */
+static void show_end(struct request *rq)
+{
+    struct pollfd p = {.fd = rq->fd, .events = POLLRDHUP};
+
+    if (!rq->end_shown && poll(&p, 1, 0) > 0) {
+        rq->end_shown = true;
+        shutdown(rq->fd, SHUT_RD);
+    }
+}
+
+static void on_look(struct timer *t)
+{
+    struct http *h = container_of(t, struct http, look);
+
+    list_for_each (link, next, &h->all) {
+        struct request *rq = container_of(link, struct request, place);
+
+        if (!rq->asleep)
+            show_end(rq);
+        else if (rq->looked_at && has_gone(rq))
+            hang_up(rq);
+        else if (rq->looked_at)
+            http_look_later(h);
+    }
+}
+
+/* Without memory for the timer they are found when their time is over, or their answer goes on. */
+void http_look_later(struct http *h)
+{
+    if (h->look.place == 0)
+        loop_timer(h->loop, &h->look, LOOK_MS, on_look);
 }

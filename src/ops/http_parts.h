@@ -26,8 +26,9 @@ struct http {
     struct timer rest; /* out of descriptors or memory: accept again then */
     unsigned clients;
     struct request *arriving; /* between accept and the library's word that it has begun */
-    struct list asleep;       /* requests of suspended connections */
-    struct timer look;        /* for those of them that have gone and can't be watched */
+    struct list all;          /* requests, one a connection */
+    struct list asleep;       /* those of suspended connections */
+    struct timer look;        /* for clients that have gone and are not found otherwise */
     struct list in_turn;      /* requests whose streams wait for their turn, the first one first */
     uint64_t turn;
     unsigned fills; /* in this turn */
@@ -46,6 +47,8 @@ struct request {
     struct http *http;
     struct MHD_Connection *connection; /* NULL: not begun */
     int fd;
+    bool end_shown;     /* to the library, which had not seen it */
+    struct list place;  /* all */
     struct list link;   /* asleep */
     struct watch watch; /* for the client's end while it is asleep */
     bool asleep;
@@ -82,6 +85,9 @@ void http_run_soon(struct http *h);
 
 /* Listen for clients; 0 or a negative errno. */
 int http_listen(struct http *h);
+
+/* Look after a while for clients that have gone: when something has been read. */
+void http_look_later(struct http *h);
 
 /* The library has begun with a connection, or ended it (MHD_NotifyConnectionCallback). */
 void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,

@@ -361,6 +361,44 @@ START_TEST(a_client_shuts_its_side_at_once)
 }
 END_TEST
 
+/* --- ends behind bytes ------------------------------------------------------------------------ */
+
+/* All is there when the server looks for the first time. */
+static void send_and_shut(int way, const char *text, bool closes)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up_patient(&all, way))
+        return;
+    client_open(&all.w, &c);
+    client_send(&c, text);
+    ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+    if (closes)
+        client_close(&c);
+    else
+        client_await_end(&all.w, &c);
+    http_await_nobody(&all.w);
+    if (!closes)
+        client_close(&c);
+    tear_down(&all);
+}
+
+START_TEST(a_client_goes_within_a_request)
+{
+    send_and_shut(_i, "GET /text HT", true);
+    send_and_shut(_i, "GET /text HTTP/1.1\r\nHost: h\r\n", false);
+    send_and_shut(_i, "GET /text HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1234", false);
+}
+END_TEST
+
+START_TEST(a_client_goes_behind_requests)
+{
+    send_and_shut(_i, "GET /text HTTP/1.1\r\nHost: h\r\n\r\nGET /text HTTP/1.1\r\n", true);
+    send_and_shut(_i, "GET /text HTTP/1.1\r\nHost: h\r\n\r\n\r\n", false);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -381,6 +419,8 @@ static Suite *suite(void)
         a_client_shuts_its_side_after_it_has_waited,
         a_client_shuts_its_side_while_it_waits,
         a_client_shuts_its_side_at_once,
+        a_client_goes_within_a_request,
+        a_client_goes_behind_requests,
     };
     Suite *s = suite_create("http clients that go");
     TCase *t = tcase_create("streams");
