@@ -175,6 +175,16 @@ struct conf_errors {
  */
 struct conf *conf_load(const char *path, struct conf_errors *errors);
 
+/* A look at what the files would be: another text in one of conf.d, or none. */
+struct conf_edit {
+    const char *name; /* of the file there: "web.conf" */
+    const char *text; /* NULL: the file is not there */
+};
+
+/* As conf_load(), with that file as if it was so; NULL: all as they are. */
+struct conf *conf_load_edited(const char *path, const struct conf_edit *edit,
+                              struct conf_errors *errors);
+
 /*
  * The same with `text` of `len` bytes as the one file, called `path`: a config that was handed over
  * as text. Touches no file, and so does not know which directories, users and groups exist.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Collecting what is wrong with a config; only the rooms of conf/ include this. */
+/* Collecting what is wrong with a config. */
 #ifndef PENSTOCK_CONF_ERRORS_H
 #define PENSTOCK_CONF_ERRORS_H
 

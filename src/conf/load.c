@@ -237,8 +237,52 @@ static void read_file(struct loading *l, const char *path, bool may_be_pipe)
     }
 }
 
+/* A file of this text. */
+static void read_copy(struct loading *l, const char *path, const char *text, size_t len)
+{
+    struct conf_tree *tree = &l->trees[l->tree_count++];
+    char *copy = arena_alloc(l->arena, len + 2);
+
+    tree->path = arena_strdup(l->arena, path);
+    if (tree->path == NULL || copy == NULL) {
+        l->no_memory = true;
+        return;
+    }
+    memcpy(copy, text, len);
+    copy[len] = '\n';
+    read_text(l, tree, copy, len + 1);
+}
+
+static void read_edit(struct loading *l, const char *conf_d, const struct conf_edit *edit)
+{
+    const char *path = arena_printf(l->arena, "%s/%s", conf_d, edit->name);
+
+    if (path == NULL)
+        l->no_memory = true;
+    else if (edit->text != NULL)
+        read_copy(l, path, edit->text, strlen(edit->text));
+}
+
+/* In the order of their names, with `edit` (or NULL) in its place. */
+static void read_conf_d(struct loading *l, const char *conf_d, char *const *paths, int count,
+                        const struct conf_edit *edit)
+{
+    for (int i = 0; i < count && !l->no_memory; i++) {
+        int order = edit != NULL ? strcmp(edit->name, strrchr(paths[i], '/') + 1) : 1;
+
+        if (order <= 0) {
+            read_edit(l, conf_d, edit);
+            edit = NULL;
+        }
+        if (order != 0)
+            read_file(l, paths[i], false);
+    }
+    if (edit != NULL && !l->no_memory)
+        read_edit(l, conf_d, edit);
+}
+
 /* The main file and those of conf.d beside it. */
-static void read_files(struct loading *l, const char *path)
+static void read_files(struct loading *l, const char *path, const struct conf_edit *edit)
 {
     char *directory = files_directory(path);
     char *conf_d = directory != NULL ? arena_printf(l->arena, "%s/conf.d", directory) : NULL;
@@ -246,7 +290,7 @@ static void read_files(struct loading *l, const char *path)
     int count = conf_d != NULL ? files_list(conf_d, &paths) : -ENOMEM;
 
     free(directory);
-    l->trees = arena_array(l->arena, 1 + (size_t)(count > 0 ? count : 0), sizeof(*l->trees));
+    l->trees = arena_array(l->arena, 2 + (size_t)(count > 0 ? count : 0), sizeof(*l->trees));
     if (count == -ENOMEM || l->trees == NULL) {
         l->no_memory = true;
         files_list_free(paths, count);
@@ -256,8 +300,8 @@ static void read_files(struct loading *l, const char *path)
     if (count < 0)
         conf_errors_add(l->errors, (struct conf_place){conf_d, 0}, "can't be read: %s",
                         strerror(-count));
-    for (int i = 0; i < count && !l->no_memory; i++)
-        read_file(l, paths[i], false);
+    if (!l->no_memory)
+        read_conf_d(l, conf_d, paths, count, edit);
     files_list_free(paths, count);
 }
 
@@ -318,35 +362,33 @@ static bool begin(struct loading *l, const char *path, struct conf_errors *error
     return l->arena != NULL;
 }
 
-struct conf *conf_load(const char *path, struct conf_errors *errors)
+struct conf *conf_load_edited(const char *path, const struct conf_edit *edit,
+                              struct conf_errors *errors)
 {
     struct loading l;
 
     if (!begin(&l, path, errors))
         return NULL;
-    read_files(&l, path);
+    read_files(&l, path, edit);
     return finish(&l, path, true);
+}
+
+struct conf *conf_load(const char *path, struct conf_errors *errors)
+{
+    return conf_load_edited(path, NULL, errors);
 }
 
 struct conf *conf_load_text(const char *path, const char *text, size_t len,
                             struct conf_errors *errors)
 {
     struct loading l;
-    char *copy;
 
     if (!begin(&l, path, errors))
         return NULL;
     l.trees = arena_alloc(l.arena, sizeof(*l.trees));
-    copy = arena_alloc(l.arena, len + 2);
     if (l.trees != NULL)
-        l.trees->path = arena_strdup(l.arena, path);
-    if (l.trees == NULL || l.trees->path == NULL || copy == NULL) {
+        read_copy(&l, path, text, len);
+    else
         l.no_memory = true;
-    } else {
-        memcpy(copy, text, len);
-        copy[len] = '\n';
-        l.tree_count = 1;
-        read_text(&l, l.trees, copy, len + 1);
-    }
     return finish(&l, path, false);
 }

@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "conf/conf.h"
+#include "ctl/must.h"
 #include "ctl/text.h"
 
 #define DEFAULT_WATCH 2000     /* ms */
@@ -44,6 +45,8 @@ static const struct option long_options[] = {
     OPTION("all", no_argument, TAKES_ALL),
     OPTION("timeout", required_argument, TAKES_TIMEOUT),
     OPTION("config", required_argument, TAKES_CONFIG),
+    OPTION("max", required_argument, TAKES_MAX),
+    OPTION("option", required_argument, TAKES_OPTION),
     OPTION("interval", required_argument, TAKES_INTERVAL),
     {NULL, 0, NULL, 0},
 };
@@ -119,6 +122,13 @@ static bool set(struct args *a, unsigned bit, const char *text)
     case TAKES_CONFIG:
         a->config = text;
         break;
+    case TAKES_MAX:
+        a->max = text;
+        break;
+    case TAKES_OPTION:
+        a->options = must_resize(a->options, a->option_count + 1, sizeof(*a->options));
+        a->options[a->option_count++] = text;
+        break;
     }
     return true;
 }
@@ -135,6 +145,9 @@ static bool read_option(struct args *a, int c, const char *text)
         return a->help = true;
     case OPT_VERSION:
         return a->version = true;
+    case 'o':
+        a->given |= TAKES_OPTION;
+        return set(a, TAKES_OPTION, text);
     case '?':
         return false;
     default:
@@ -165,10 +178,11 @@ static bool read_words(struct args *a, const struct command *commands, int count
     else if (count > 0 && operands > a->command->operands)
         text_line(stderr, "penstock: %s: unexpected argument \"%s\"", words[0],
                   words[1 + a->command->operands]);
-    else if (count > 0 && operands == 0 && a->command->needed && !asks)
+    else if (count > 0 && operands < a->command->operands && a->command->needed && !asks)
         text_line(stderr, "penstock: %s needs %s", words[0], a->command->synopsis);
     else {
-        a->operand = count > 0 ? words[1] : NULL; /* NULL ends them, too */
+        a->operands = count > 0 ? words + 1 : words; /* NULL ends them, too */
+        a->operand = a->operands[0];
         return true;
     }
     return false;
@@ -207,7 +221,7 @@ bool args_parse(struct args *a, const struct command *commands, int argc, char *
         .limit = UINT64_MAX,
     };
     argv[0] = name;
-    while (right && (c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1)
+    while (right && (c = getopt_long(argc, argv, "hVo:", long_options, NULL)) != -1)
         right = read_option(a, c, optarg);
     argv[0] = program;
     right = right && read_words(a, commands, argc - optind, argv + optind) && fits(a);

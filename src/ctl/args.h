@@ -21,6 +21,8 @@ enum {
     TAKES_TIMEOUT = 1 << 9,
     TAKES_CONFIG = 1 << 10,
     TAKES_INTERVAL = 1 << 11,
+    TAKES_MAX = 1 << 12,
+    TAKES_OPTION = 1 << 13,
 };
 
 struct ctl;
@@ -29,7 +31,7 @@ struct command {
     const char *name;
     unsigned takes;
     unsigned operands; /* how many there may be ... */
-    bool needed;       /* ... and whether there must be */
+    bool needed;       /* ... and whether so many must be there */
     int (*run)(struct ctl *ctl);
     const char *synopsis; /* behind the name */
     const char *summary;  /* one line */
@@ -38,7 +40,8 @@ struct command {
 
 struct args {
     const struct command *command; /* NULL: none was given */
-    char *operand;                 /* of argv, or NULL */
+    char *operand;                 /* of argv, or NULL ... */
+    char **operands;               /* ... and all of them, ended by NULL */
     unsigned given;                /* TAKES_* */
     const char *socket;            /* never NULL */
     bool no_color, help, version;
@@ -46,7 +49,10 @@ struct args {
     int64_t watch_ms;                                          /* 0: once */
     int64_t timeout_ms;                                        /* 0: no limit */
     int64_t interval_ms;
-    uint64_t limit; /* UINT64_MAX: none */
+    uint64_t limit;       /* UINT64_MAX: none */
+    const char *max;      /* of argv, or NULL */
+    const char **options; /* likewise, "NAME=VALUE" each; to be freed */
+    size_t option_count;
 };
 
 /*

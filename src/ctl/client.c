@@ -17,6 +17,7 @@
 struct client {
     CURL *curl;
     const char *path;
+    bool (*enough)(void);
 };
 
 /* What comes of one answer: all of it, or the line that is not complete yet. */
@@ -57,6 +58,27 @@ char *client_encode(const char *text)
 void client_limit(struct client *c, int64_t ms)
 {
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)ms);
+}
+
+/* CURLOPT_XFERINFOFUNCTION(3): anything but 0 ends the transfer. */
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                       curl_off_t up)
+{
+    const struct client *c = arg;
+
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    (void)up;
+    return c->enough();
+}
+
+void client_heed(struct client *c, bool (*enough)(void))
+{
+    c->enough = enough;
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, enough ? 0l : 1l);
 }
 
 static long http_status(const struct client *c)
@@ -154,7 +176,8 @@ static void fail(struct client *c, CURLcode code, struct reply *reply)
 
     curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &cause);
     reply->status = STATUS_UNREACHED;
-    if (code == CURLE_COULDNT_CONNECT && cause != 0)
+    reply->cause = code == CURLE_COULDNT_CONNECT ? (int)cause : 0;
+    if (reply->cause != 0)
         reply->error = unreached_reason(c->path, (int)cause);
     else
         reply->error = must_print("%s: %s", c->path, curl_easy_strerror(code));

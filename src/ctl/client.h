@@ -19,10 +19,15 @@ void client_free(struct client *c);
 /* Each call from here on takes at most this long as a whole; 0: as long as it takes. */
 void client_limit(struct client *c, int64_t ms);
 
+/* Calls are given up, as not reached, once `enough` says so: it is asked every second or so. NULL:
+ * they are not. */
+void client_heed(struct client *c, bool (*enough)(void));
+
 struct reply {
     int status;   /* STATUS_*: REFUSED and USAGE when the daemon said no */
     json_t *body; /* what it said: also when it said no; NULL: nothing that can be read */
     char *error;  /* one line, when the status is not OK; else NULL */
+    int cause;    /* the errno for which it could not be connected to; else 0 */
 };
 
 /* `method` and a path with its query, all of it encoded. To be given to reply_free(). */

@@ -4,30 +4,11 @@
 #include <inttypes.h>
 
 #include "ctl/ctl.h"
+#include "ctl/findings.h"
 #include "ctl/text.h"
 #include "ctl/value.h"
 
-/* As penstockd --check prints them. */
-static void print_findings(const json_t *errors)
-{
-    const json_t *e;
-    size_t i;
-
-    json_array_foreach(errors, i, e)
-    {
-        const char *kind = json_is_true(json_object_get(e, "warning")) ? "warning: " : "";
-        int64_t line = value_number(e, "line");
-
-        if (line > 0)
-            text_line(stderr, "%s:%" PRId64 ": %s%s", value_text(e, "file"), line, kind,
-                      value_text(e, "text"));
-        else
-            text_line(stderr, "%s: %s%s", value_text(e, "file"), kind, value_text(e, "text"));
-    }
-}
-
-/* Did all that was to change change? */
-static int print_changes(struct ctl *ctl, const json_t *body)
+int reload_print(struct ctl *ctl, const json_t *body)
 {
     int64_t failed = value_number(body, "failed");
 
@@ -38,8 +19,8 @@ static int print_changes(struct ctl *ctl, const json_t *body)
               value_number(body, "changed"), failed, value_number(body, "generation"));
     if (failed == 0)
         return STATUS_OK;
-    text_line(stderr, "penstock: %" PRId64 " rule%s could not change; penstockd's log says why",
-              failed, failed == 1 ? "" : "s");
+    text_line(stderr, "penstock: %" PRId64 " rule%s could not change", failed,
+              failed == 1 ? "" : "s");
     return STATUS_REFUSED;
 }
 
@@ -51,10 +32,10 @@ int cmd_reload(struct ctl *ctl)
     if (reply.body && ctl->screen.json)
         screen_json(&ctl->screen, reply.body);
     else if (reply.body)
-        print_findings(json_object_get(reply.body, "errors"));
+        findings_print(json_object_get(reply.body, "errors"));
     reply_tell(&reply);
     if (status == STATUS_OK && !ctl->screen.json)
-        status = print_changes(ctl, reply.body);
+        status = reload_print(ctl, reply.body);
     else if (status == STATUS_OK && value_number(reply.body, "failed") > 0)
         status = STATUS_REFUSED;
     reply_free(&reply);

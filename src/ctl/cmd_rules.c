@@ -69,7 +69,7 @@ static void add_rule(struct table *t, const json_t *rule)
 
 static void print(struct ctl *ctl, const json_t *body)
 {
-    struct table *t = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    struct table *t = table_begin(columns, sizeof(columns) / sizeof(columns[0]));
     const json_t *rule;
     size_t i;
 

@@ -49,7 +49,7 @@ static void add_count(struct table *t, const json_t *s, const char *key, const c
 static void print_session(struct ctl *ctl, const json_t *s)
 {
     static const struct column columns[] = {{0}, {.shrinks = true}};
-    struct table *t = table_new(columns, 2);
+    struct table *t = table_begin(columns, 2);
     char text[HUMAN_MAX];
 
     add_count(t, s, "id", "id");

@@ -47,7 +47,7 @@ static void add_session(struct table *t, const json_t *s)
 
 static void print(struct ctl *ctl, const json_t *body)
 {
-    struct table *t = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    struct table *t = table_begin(columns, sizeof(columns) / sizeof(columns[0]));
     const json_t *session;
     size_t i;
 

@@ -30,7 +30,7 @@ static void add_reload(struct table *t, const json_t *config, int64_t now)
 
 static void print(struct ctl *ctl, const json_t *body)
 {
-    struct table *t = table_new(columns, 2);
+    struct table *t = table_begin(columns, 2);
     const json_t *config = json_object_get(body, "config");
     const json_t *descriptors = json_object_get(body, "descriptors");
     /* The daemon's own clock says what time it is. */

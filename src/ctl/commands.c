@@ -88,6 +88,36 @@ const struct command commands[] = {
         .summary = "read the config anew, and say what has changed",
     },
     {
+        .name = "diff",
+        .takes = TAKES_JSON,
+        .run = cmd_diff,
+        .summary = "what a reload would change now",
+    },
+    {
+        .name = "add",
+        .takes = TAKES_JSON | TAKES_CONFIG | TAKES_MAX | TAKES_OPTION,
+        .operands = 3,
+        .needed = true,
+        .run = cmd_add,
+        .synopsis = "NAME LISTEN UPSTREAM [--max N] [-o OPTION=VALUE]...\n"
+                    "         [--config FILE]",
+        .summary = "a new rule: write its file, check it, and reload",
+        .help = "  --max N            its max_connections\n"
+                "  -o, --option OPTION=VALUE\n"
+                "                     any option of a rule, as often as needed\n"
+                "  --config FILE      beside this config (default: what penstockd runs with)\n",
+    },
+    {
+        .name = "remove",
+        .takes = TAKES_JSON | TAKES_CONFIG,
+        .operands = 1,
+        .needed = true,
+        .run = cmd_remove,
+        .synopsis = "NAME [--config FILE]",
+        .summary = "delete the file of such a rule, and reload",
+        .help = "  --config FILE      beside this config (default: what penstockd runs with)\n",
+    },
+    {
         .name = "tail",
         .takes = TAKES_JSON,
         .run = cmd_tail,

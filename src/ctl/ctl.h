@@ -21,6 +21,9 @@ int cmd_sessions(struct ctl *ctl); /* cmd_sessions.c */
 int cmd_show(struct ctl *ctl);     /* cmd_session.c */
 int cmd_kill(struct ctl *ctl);
 int cmd_reload(struct ctl *ctl);     /* cmd_reload.c */
+int cmd_diff(struct ctl *ctl);       /* cmd_diff.c */
+int cmd_add(struct ctl *ctl);        /* cmd_add.c */
+int cmd_remove(struct ctl *ctl);     /* cmd_remove.c */
 int cmd_tail(struct ctl *ctl);       /* cmd_tail.c */
 int cmd_top(struct ctl *ctl);        /* top.c, or top_none.c where there is no ncurses */
 int cmd_check(struct ctl *ctl);      /* cmd_local.c */
@@ -34,6 +37,10 @@ extern const char top_summary[];
  */
 int ctl_get(struct ctl *ctl, struct reply (*get)(struct ctl *ctl),
             void (*print)(struct ctl *ctl, const json_t *body));
+
+/* Print what a reload says that it has changed. STATUS_REFUSED, which is said, when that is not all
+ * that was to change. (cmd_reload.c) */
+int reload_print(struct ctl *ctl, const json_t *body);
 
 /* Do nothing for so long. */
 void ctl_rest(int64_t ms);

@@ -19,6 +19,7 @@ static int run(struct args *args)
     screen_init(&ctl.screen, args->given & TAKES_JSON, args->no_color);
     status = args->command->run(&ctl);
     client_free(ctl.client);
+    free(args->options);
     /* What was printed must have arrived. */
     if (!screen_flush(&ctl.screen) && status == STATUS_OK)
         status = STATUS_REFUSED;

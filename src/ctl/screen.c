@@ -45,7 +45,7 @@ unsigned screen_rows(const struct screen *s)
 void screen_table(struct screen *s, struct table *t)
 {
     table_print(t, s->to, s->is_terminal ? terminal_size().ws_col : 0, s->colour);
-    table_free(t);
+    table_end(t);
 }
 
 void screen_json(struct screen *s, const json_t *json)

@@ -46,7 +46,7 @@ static void add(struct table *t, enum style style, const char *text)
     cell->style = style;
 }
 
-struct table *table_new(const struct column *columns, size_t count)
+struct table *table_begin(const struct column *columns, size_t count)
 {
     struct table *t = must(calloc(1, sizeof(*t)));
 
@@ -57,7 +57,7 @@ struct table *table_new(const struct column *columns, size_t count)
     return t;
 }
 
-void table_free(struct table *t)
+void table_end(struct table *t)
 {
     for (size_t i = 0; i < t->used; i++)
         free(t->cells[i].text);

@@ -21,8 +21,8 @@ struct column {
 struct table;
 
 /* `columns` is borrowed. Without titles (all NULL) there is no head. */
-struct table *table_new(const struct column *columns, size_t count);
-void table_free(struct table *t);
+struct table *table_begin(const struct column *columns, size_t count);
+void table_end(struct table *t);
 
 /* The next cell, row by row; a row is complete when it has all its cells. */
 void table_cell(struct table *t, enum style style, const char *format, ...)

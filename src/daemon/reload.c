@@ -167,8 +167,11 @@ static void apply(struct reload *r, struct conf *conf)
     struct conf *before = conf_ref(r->set->conf);
     struct passed none = {0};
     struct ruleset_changes changes;
-    int error = ruleset_apply(r->set, conf, &none, &changes);
+    int error;
 
+    r->set->failures = &r->errors;
+    error = ruleset_apply(r->set, conf, &none, &changes);
+    r->set->failures = NULL;
     if (error) {
         log_message(log_of(r), LEVEL_ERROR, "reload: %s", strerror(-error));
         not_reloaded(r, 1, strerror(-error));

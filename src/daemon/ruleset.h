@@ -19,6 +19,8 @@ struct ruleset {
     size_t count;
     size_t listeners;       /* of them all */
     struct left_ports left; /* by rules that have changed */
+    struct conf_errors
+        *failures; /* who is told why a rule can't change, besides the log; or NULL */
 };
 
 /* What a config has changed, in rules. */

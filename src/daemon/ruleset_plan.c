@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "conf/errors.h"
 #include "flow/listener.h"
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -25,6 +26,10 @@ static void plan_failed(struct ruleset_plan *rp, struct plan *p, const struct co
     if (!p->failed)
         list_append(&rp->failed, &p->failed_link);
     p->failed = true;
+    if (rp->set->failures)
+        conf_errors_add(rp->set->failures, at->at, "rule \"%s\": cannot listen on %s: %s%s%s%s",
+                        p->diff->new->name, at->text, strerror(-error), why ? ": " : "",
+                        why ? why : "", outcome);
     log_message(rp->set->worker->log, LEVEL_ERROR, "%s:%u: rule %s: cannot listen on %s: %s%s%s%s",
                 at->at.file, at->at.line, p->diff->new->name, at->text, strerror(-error),
                 why ? ": " : "", why ? why : "", outcome);

@@ -27,8 +27,9 @@ struct ops_reload {
     uint64_t generation;                    /* of the config at work: 1 at the start ... */
     int64_t loaded_at_ms;                   /* ... and since when it is, since the epoch */
     size_t added, removed, changed, failed; /* rules */
-    const struct conf_errors *errors;       /* of the files; NULL: none, or not read yet */
-    const char *error;                      /* FAILED: the first reason; else NULL */
+    const struct conf_errors *errors; /* of the files, and of rules that could not change; NULL:
+                                         none, or not read yet */
+    const char *error;                /* FAILED: the first reason; else NULL */
 };
 
 /* What the daemon does for its operators. All pointers are borrowed and outlive the ops. */

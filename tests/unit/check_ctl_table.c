@@ -28,7 +28,7 @@ static char *printed(struct table *t, size_t width, bool colour)
     ck_assert_ptr_nonnull(to);
     table_print(t, to, width, colour);
     ck_assert_int_eq(fclose(to), 0);
-    table_free(t);
+    table_end(t);
     return text;
 }
 
@@ -42,7 +42,7 @@ static void expect(struct table *t, size_t width, bool colour, const char *text)
 
 static struct table *sample(void)
 {
-    struct table *t = table_new(columns, COUNT_OF(columns));
+    struct table *t = table_begin(columns, COUNT_OF(columns));
 
     table_cell(t, STYLE_PLAIN, "%s", "web");
     table_cell(t, STYLE_GOOD, "%d", 7);
@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(wide_characters_take_their_room)
 {
-    struct table *t = table_new(columns, COUNT_OF(columns));
+    struct table *t = table_begin(columns, COUNT_OF(columns));
 
     ck_assert(setlocale(LC_CTYPE, "C.UTF-8") || setlocale(LC_CTYPE, "en_US.UTF-8"));
     for (int i = 0; i < 2; i++) {
@@ -107,7 +107,7 @@ END_TEST
 
 START_TEST(colours_take_no_room)
 {
-    struct table *t = table_new(columns, COUNT_OF(columns));
+    struct table *t = table_begin(columns, COUNT_OF(columns));
 
     table_cell(t, STYLE_BAD, "b");
     table_cell(t, STYLE_PLAIN, "1");
@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(a_cell_can_not_break_the_table)
 {
-    struct table *t = table_new(columns, COUNT_OF(columns));
+    struct table *t = table_begin(columns, COUNT_OF(columns));
 
     table_cell(t, STYLE_PLAIN, "%s", "a\nb\033[2J");
     table_cell(t, STYLE_PLAIN, "1");
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(without_titles_there_is_no_head)
 {
     static const struct column bare[] = {{0}, {0}};
-    struct table *t = table_new(bare, COUNT_OF(bare));
+    struct table *t = table_begin(bare, COUNT_OF(bare));
 
     table_cell(t, STYLE_PLAIN, "key");
     table_cell(t, STYLE_PLAIN, "value");
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(without_rows_there_is_the_head)
 {
-    expect(table_new(columns, COUNT_OF(columns)), 0, false, "NAME  COUNT  REST\n");
+    expect(table_begin(columns, COUNT_OF(columns)), 0, false, "NAME  COUNT  REST\n");
 }
 END_TEST
 

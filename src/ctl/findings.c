@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "ctl/findings.h"
+
+#include <inttypes.h>
+
+#include "ctl/text.h"
+#include "ctl/value.h"
+
+static void print(const char *file, int64_t line, bool warning, const char *text)
+{
+    const char *kind = warning ? "warning: " : "";
+
+    if (line > 0)
+        text_line(stderr, "%s:%" PRId64 ": %s%s", file, line, kind, text);
+    else
+        text_line(stderr, "%s: %s%s", file, kind, text);
+}
+
+void findings_print(const json_t *errors)
+{
+    const json_t *e;
+    size_t i;
+
+    json_array_foreach(errors, i, e)
+    {
+        print(value_text(e, "file"), value_number(e, "line"),
+              json_is_true(json_object_get(e, "warning")), value_text(e, "text"));
+    }
+}
+
+void findings_print_own(const struct conf_errors *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct conf_error *e = &errors->list[i];
+
+        print(e->at.file, e->at.line, e->warning, e->text);
+    }
+}

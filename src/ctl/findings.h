@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is wrong with a config, as penstockd --check prints it: on standard error, each on a line of
+ * its own, "file:line: text". */
+#ifndef PENSTOCK_CTL_FINDINGS_H
+#define PENSTOCK_CTL_FINDINGS_H
+
+#include <jansson.h>
+
+#include "conf/conf.h"
+
+/* As the API says it: an array, or NULL. */
+void findings_print(const json_t *errors);
+
+/* As we have found it. */
+void findings_print_own(const struct conf_errors *errors);
+
+#endif

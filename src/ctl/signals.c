@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "ctl/signals.h"
+
+#include <stddef.h>
+
+static const int ours[] = {SIGHUP, SIGINT, SIGTERM};
+
+#define OURS (sizeof(ours) / sizeof(ours[0]))
+
+void signals_hold(sigset_t *before)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < OURS; i++)
+        sigaddset(&set, ours[i]);
+    sigprocmask(SIG_BLOCK, &set, before);
+}
+
+bool signals_wait(void)
+{
+    sigset_t waiting;
+
+    sigpending(&waiting);
+    for (size_t i = 0; i < OURS; i++) {
+        if (sigismember(&waiting, ours[i]) == 1)
+            return true;
+    }
+    return false;
+}
+
+void signals_release(const sigset_t *before)
+{
+    sigprocmask(SIG_SETMASK, before, NULL);
+}
