@@ -63,6 +63,11 @@ static void draw_tables(struct top *t)
     foot_draw(t);
 }
 
+bool top_is_small(const struct top *t)
+{
+    return t->term.draw.rows < LEAST_ROWS || t->term.draw.columns < LEAST_COLUMNS;
+}
+
 static void draw_small(const struct draw *d)
 {
     draw_print(d, 0, 0, d->columns, INK_PLAIN, "too small: %dx%d", d->columns, d->rows);
@@ -74,7 +79,7 @@ void top_draw(struct top *t)
     const struct draw *d = &t->term.draw;
 
     draw_begin();
-    if (d->rows < LEAST_ROWS || d->columns < LEAST_COLUMNS)
+    if (top_is_small(t))
         draw_small(d);
     else if (t->helping)
         help_draw(t);

@@ -99,6 +99,9 @@ char *ask_text(const struct top *t);
 void top_say(struct top *t, bool is_bad, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Is the terminal too small for anything but to say so? */
+bool top_is_small(const struct top *t);
+
 /* Draw all of it. */
 void top_draw(struct top *t);
 

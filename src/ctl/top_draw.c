@@ -105,6 +105,12 @@ int draw_print(const struct draw *d, int row, int column, int width, enum ink in
     return used;
 }
 
+void draw_clear(const struct draw *d, int row)
+{
+    if (row >= 0 && row < d->rows && move(row, 0) == OK)
+        clrtoeol();
+}
+
 void draw_row(const struct draw *d, int row, enum ink ink)
 {
     if (row >= 0 && row < d->rows)

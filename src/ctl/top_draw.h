@@ -45,7 +45,10 @@ int draw_text(const struct draw *d, int row, int column, int width, enum ink ink
 int draw_print(const struct draw *d, int row, int column, int width, enum ink ink,
                const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-/* Fill a row. */
+/* Make a row blank. */
+void draw_clear(const struct draw *d, int row);
+
+/* Make all of a row look so, whatever is in it. */
 void draw_row(const struct draw *d, int row, enum ink ink);
 
 #endif

@@ -156,23 +156,33 @@ int head_rule_draw(const struct top *t, int row, const struct top_rule *rule)
 /* --- below -------------------------------------------------------------------------------------
  */
 
-/* A text, over as many rows as it needs, two at most. */
+/* Where a text that is safe is broken, when it has to be: behind a word, if there is one. */
+static size_t break_at(const char *safe, size_t columns)
+{
+    size_t used, fits = text_fit(safe, columns, &used), space = fits;
+
+    if (safe[fits] == '\0')
+        return fits;
+    while (space > fits / 2 && safe[space] != ' ')
+        space--;
+    return safe[space] == ' ' ? space : fits;
+}
+
+/* A text, over two rows if it needs them. */
 static void say(const struct top *t, int row, enum ink ink, const char *text)
 {
     const struct draw *d = &t->term.draw;
     char *safe = text_safe(text);
-    size_t used, fits = text_fit(safe, (size_t)d->columns, &used);
+    size_t end = break_at(safe, (size_t)d->columns);
 
-    if (safe[fits] != '\0') {
-        char *first = must_print("%.*s", (int)fits, safe);
+    if (safe[end] != '\0') {
+        const char *rest = safe + end + (safe[end] == ' ');
 
-        draw_text(d, row, 0, d->columns, ink, first);
-        draw_row(d, row + 1, INK_PLAIN);
-        draw_print(d, row + 1, 0, d->columns, ink, "%-*s", d->columns, safe + fits);
-        free(first);
-    } else {
-        draw_text(d, row, 0, d->columns, ink, safe);
+        draw_clear(d, row + 1);
+        draw_text(d, row + 1, 0, d->columns, ink, rest);
+        safe[end] = '\0';
     }
+    draw_text(d, row, 0, d->columns, ink, safe);
     free(safe);
 }
 

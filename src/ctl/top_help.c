@@ -37,6 +37,6 @@ void help_draw(const struct top *t)
         draw_text(d, row, is_title ? 1 : 18, d->columns, is_title ? INK_STRONG : INK_PLAIN,
                   lines[i][1]);
     }
-    draw_print(d, d->rows - 1, 0, d->columns, INK_STRONG, "%-*s", d->columns,
-               "q ends top. Any key closes this.");
+    draw_clear(d, d->rows - 1);
+    draw_text(d, d->rows - 1, 1, d->columns, INK_STRONG, "q ends top. Any key closes this.");
 }

@@ -260,7 +260,9 @@ static void press_command(struct top *t, wchar_t key)
 void top_press(struct top *t, struct press press)
 {
     top_say(t, false, NULL);
-    if (t->helping)
+    if (top_is_small(t)) /* nobody sees what would come of it */
+        t->done = press.character == L'q' || press.character == L'Q';
+    else if (t->helping)
         t->helping = false;
     else if (t->ask.kind != ASK_NOTHING)
         ask_answer(t, press);

@@ -183,7 +183,7 @@ static bool passes(const struct top_rule *rule, const char *filter)
 {
     return filter[0] == '\0' || strcasestr(rule->label, filter) ||
            strcasestr(rule->listen, filter) || strcasestr(rule->upstream, filter) ||
-           strcasestr(rule->state, filter);
+           strcasecmp(rule->state, filter) == 0;
 }
 
 static double rank(const struct top_rule *rule, enum rules_sort sort)

@@ -53,7 +53,8 @@ void rules_take(struct top_rules *r, const json_t *body, int64_t now_ms);
 /* The next answer comes from another process: nothing has flown between this one and that. */
 void rules_other_process(struct top_rules *r);
 
-/* Which are shown, in which order: numbers with the largest first. An empty filter passes all. */
+/* Which are shown, in which order: numbers with the largest first. A filter is a part of a name or
+ * an address, or a state; an empty one passes all. */
 void rules_arrange(struct top_rules *r, const char *filter, enum rules_sort sort, bool reverse);
 
 /* The rule of that name, rather one that takes clients; NULL when there is none. */

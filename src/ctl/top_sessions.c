@@ -140,7 +140,7 @@ static bool passes(const struct top_session *s, const char *filter)
 
     snprintf(id, sizeof(id), "%" PRId64, s->id);
     return strcasestr(s->client, filter) || strcasestr(s->upstream, filter) ||
-           strcasestr(s->state, filter) || strcmp(id, filter) == 0;
+           strcasecmp(s->state, filter) == 0 || strcmp(id, filter) == 0;
 }
 
 struct order {

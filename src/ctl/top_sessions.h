@@ -52,7 +52,7 @@ bool sessions_is_client(const char *filter);
 /* How many have to be asked for, when rows up to `last` are seen. */
 size_t sessions_wanted(const char *filter, enum sessions_sort sort, bool reverse, size_t last);
 
-/* Which are shown, in which order. */
+/* Which are shown, in which order. A filter is a part of an address, a state, or an id. */
 void sessions_arrange(struct top_sessions *s, const char *filter, enum sessions_sort sort,
                       bool reverse);
 

@@ -302,7 +302,7 @@ START_TEST(rules_are_sorted_and_filtered)
     expect_order(&r, "", RULES_BY_SESSIONS, true, "mAz");
     expect_order(&r, "", RULES_BY_FULLNESS, false, "zmA");
     expect_order(&r, "", RULES_BY_IN, false, "mzA");
-    expect_order(&r, "PAUSE", RULES_BY_NAME, false, "A");
+    expect_order(&r, "PAUSED", RULES_BY_NAME, false, "A");
     expect_order(&r, "::1", RULES_AS_CONFIGURED, false, "mzA");
     expect_order(&r, "nothing", RULES_AS_CONFIGURED, false, "");
     rules_free(&r);
