@@ -52,16 +52,25 @@ export class Growth {
 const HEIGHT = 40;
 const LEAST = 512; // bytes a second that are drawn at full height, so that a trickle looks like one
 
+// One shape for each stretch in which there was something; its side on the axis is left open, so
+// that no line is drawn there.
 function area(growth, peak, up) {
     const middle = HEIGHT / 2, high = middle - 1;
-    let path = "M0 " + middle;
+    let path = "", before = 0;
 
     for (let i = 0; i < SECONDS; i++) {
-        const y = middle + (up ? -1 : 1) * (growth.get(i) / peak) * high;
+        const value = growth.get(i);
 
-        path += "L" + i + " " + y.toFixed(1);
+        if (value > 0) {
+            const y = middle + (up ? -1 : 1) * Math.max(value / peak * high, 1);
+
+            path += (before > 0 ? "L" : "M" + i + " " + middle + "L") + i + " " + y.toFixed(1);
+        } else if (before > 0) {
+            path += "L" + i + " " + middle;
+        }
+        before = value;
     }
-    return path + "L" + (SECONDS - 1) + " " + middle + "Z";
+    return path && before > 0 ? path + "H" + SECONDS + "V" + middle : path;
 }
 
 // In upwards, out downwards, on one scale. Returns the peak of both, in bytes a second.
@@ -69,7 +78,7 @@ export function drawSpark(svg, what, into, out) {
     const peak = Math.max(into.peak(), out.peak());
     const scale = Math.max(peak, LEAST);
 
-    setAttribute(svg, "viewBox", "0 0 " + (SECONDS - 1) + " " + HEIGHT);
+    setAttribute(svg, "viewBox", "0 0 " + SECONDS + " " + HEIGHT);
     setAttribute(svg, "aria-label", what + ": in " + rate(into.now) + ", out " + rate(out.now) +
                  ", at most " + rate(peak) + " in the last " + SECONDS + " seconds");
     setAttribute(svg.querySelector(".in"), "d", area(into, scale, true));

@@ -102,8 +102,8 @@ class Detail {
             const l = listeners.get(i);
 
             fillTally(row, l.address, l.sessions, l.limit === null ? rule.limit : l.limit,
-                      l.state + ", " + count(l.sessions) +
-                      (l.limit === null ? "" : " of " + count(l.limit)));
+                      count(l.sessions) + (l.limit === null ? " live" : " of " + count(l.limit)) +
+                      (l.state === "listening" ? "" : ", " + l.state));
             setAttribute(row.node, "data-is", l.state);
         });
         this.counts(this.ended, rule.ended);
@@ -114,6 +114,8 @@ class Detail {
                                     ["datagrams-out", count(rule.datagrams_out)],
                                     ["dropped", count(rule.dropped)]])
             setText(this.node.querySelector("." + name), text);
+        setHidden(this.node.querySelector(".datagrams"), rule.datagrams_in + rule.datagrams_out +
+                  rule.dropped === 0);
     }
 }
 
@@ -193,13 +195,16 @@ export class RuleRow {
         setText(this.part(".limit"), count(rule.limit));
         setBar(this.part(".load .bar"), rule.sessions, rule.limit);
         drawSpark(this.part(".spark"), "Traffic of " + rule.name, known.into, known.out);
-        setText(this.part(".rate-in"), rate(known.into.now));
-        setText(this.part(".rate-out"), rate(known.out.now));
+        for (const [selector, growth] of [[".rate-in", known.into], [".rate-out", known.out]]) {
+            setText(this.part(selector), rate(growth.now));
+            setAttribute(this.part(selector), "data-is", growth.now > 0 ? "" : "zero");
+        }
         setText(this.part(".opened"), count(rule.opened));
         setText(this.part(".num.refused"), count(known.refusals));
         setAttribute(this.part(".num.refused"), "title",
                      sorted(rule.refused).map(([word, n]) => word + " " + count(n)).join(", "));
-        setAttribute(this.part(".num.refused"), "data-is", known.refused.sum() > 0 ? "warn" : "");
+        setAttribute(this.part(".num.refused"), "data-is",
+                     known.refused.sum() > 0 ? "warn" : known.refusals > 0 ? "" : "zero");
         if (this.detail)
             this.detail.show(rule);
     }

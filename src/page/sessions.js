@@ -6,7 +6,7 @@ import {Refused, get} from "./api.js";
 import {Rows, byId, fromTemplate, isHeld, setAttribute, setHidden, setText} from "./dom.js";
 import {count, date, size, span} from "./text.js";
 
-const PAGE = 50;
+const PAGE = 25;
 const TYPING_MS = 250;
 
 // `next`: as in the answer; undefined before there is one.
