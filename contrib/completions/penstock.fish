@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fish completion of penstock(1); rule names and session ids come from the daemon.
 
-set -l commands status rules sessions show kill pause resume drain reload tail check wait-ready
+set -l commands status rules sessions show kill pause resume drain reload tail top check wait-ready
 
 function __penstock_ask
     set -l socket (string match -rg -- '--socket[= ](\S+)' (commandline -p))
@@ -26,6 +26,7 @@ complete -c penstock -n $none -a resume -d 'Take clients again'
 complete -c penstock -n $none -a drain -d 'Pause, and end the sessions'
 complete -c penstock -n $none -a reload -d 'Read the config anew'
 complete -c penstock -n $none -a tail -d 'What happens, as it happens'
+complete -c penstock -n $none -a top -d 'Rules and sessions live'
 complete -c penstock -n $none -a check -d 'Check the config'
 complete -c penstock -n $none -a wait-ready -d 'Wait until penstockd answers'
 
@@ -43,3 +44,4 @@ complete -c penstock -n "$seen sessions" -l limit -x -d 'The first so many'
 complete -c penstock -n "$seen kill" -l all -d 'Every one'
 complete -c penstock -n "$seen check" -l config -r -F -d 'This file'
 complete -c penstock -n "$seen wait-ready" -l timeout -x -d 'At most so long'
+complete -c penstock -n "$seen top" -l interval -x -d 'Look so often'
