@@ -37,6 +37,7 @@ void help_all(const struct command *commands)
         "Each command has a --help of its own.\n"
         "\n"
         "Exit status: 0 done, 1 penstockd said no, 2 wrong usage, 3 penstockd can't be reached.\n"
+        "Of diff: 0 nothing would change, 1 something would, 2 the config has errors, or 3.\n"
         "See penstock(1).\n",
         for_all, for_json, for_watch);
 }

@@ -49,7 +49,8 @@ def members(t):
         schemas = json.load(text)["components"]["schemas"]
     named = words(manual())
     for name in ("Error", "ConfigError", "Health", "Status", "Rule", "Rules", "Listener", "Session",
-                 "Sessions", "Killed", "Reloaded"):
+                 "Sessions", "Killed", "Reloaded", "Config", "ConfigRule", "ConfigAddress", "ConfigDiff",
+                 "RuleChange", "OptionChange", "DaemonChange"):
         lacks = set(schemas[name]["properties"]) - named
         check_equal(lacks, set(), "members of %s that the manual lacks" % name)
     for code in schemas["Error"]["properties"]["error"]["properties"]["code"]["enum"]:

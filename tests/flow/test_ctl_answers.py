@@ -237,7 +237,7 @@ def usage(t):
                 "show x")
     help_text = ctl.ask("--help")
     commands = re.findall(r"^  ([a-z-]+) +\S", help_text.split("\n\n")[1], re.M)
-    check_equal(len(commands), 12, "commands")
+    check_equal(len(commands), 16, "commands")
     for command in commands:
         out = ctl.ask(command, "--help")
         check(out.startswith("Usage: penstock %s" % command), out)
