@@ -32,6 +32,7 @@ static void dispose(struct udp_net *net)
 {
     loop_timer_stop(net->worker->loop, &net->rest);
     loop_timer_stop(net->worker->loop, &net->retry);
+    udp_homes_stop(&net->homes);
     loop_unwatch(net->worker->loop, &net->watch);
     if (net->fd >= 0)
         close(net->fd);
@@ -61,6 +62,7 @@ static int set_up(struct udp_net *net)
     net->ports[0] = calloc(PORTS, sizeof(*net->ports[0]));
     net->ports[1] = calloc(PORTS, sizeof(*net->ports[1]));
     net->interfaces = interfaces_new();
+    udp_homes_init(&net->homes, net->worker, net->interfaces);
     return net->guard && net->ports[0] && net->ports[1] && net->interfaces ? 0 : -errno;
 }
 
@@ -71,7 +73,7 @@ static struct udp_net *make(struct worker *w)
 
     if (!net)
         return NULL;
-    net->worker = w;
+    net->worker = net->homes.worker = w;
     net->watch = WATCH_NONE;
     list_init(&net->memberships);
     error = set_up(net);
@@ -140,7 +142,7 @@ static void look_again(struct udp_net *net)
     }
     memset(net->ways, 0, sizeof(net->ways));
     udp_group_update(net);
-    udp_home_update(net->worker, net->interfaces);
+    udp_homes_update(&net->homes);
 }
 
 static void on_retry(struct timer *t)

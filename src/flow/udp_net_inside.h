@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "flow/udp_guard.h"
+#include "flow/udp_home.h"
 #include "flow/udp_net.h"
 #include "loop/loop.h"
 #include "os/interfaces.h"
@@ -34,6 +35,7 @@ struct udp_net {
     int fd;                  /* ... which come here ... */
     struct timer rest;       /* ... and wait while this runs */
     struct timer retry;      /* while something could not be done */
+    struct udp_homes homes;  /* sessions whose own address may be gone */
     struct list memberships; /* of all listeners that are picky */
     uint32_t *ports[2];      /* of IPv4, IPv6: how many sockets to targets have each port */
     struct udp_way ways[WAYS];

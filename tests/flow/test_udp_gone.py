@@ -15,7 +15,7 @@ def set_out(t, family):
     """A client that has been answered, through a rule to B."""
     net = networks(t, a=1, b=1)
     d = t.start({"r": {"listen": at(family.of("a"), PORT),
-                       "upstream": at(family.of("b", 10), TO)}})
+                       "upstream": at(family.of("b", 10), TO), "max_connections": 1000}})
     client, upstream = (h[0].peer(p, ipv6=family is V6) for h, p in ((net.a, 0), (net.b, TO)))
     ask(client, family, upstream, family.of("b"))
     return net, d, client, upstream
@@ -96,6 +96,20 @@ def others(t, family):
     check_equal(len(d.sessions()), 0, "sessions that have ended")
     over(d)
     check_equal(len(d.wait_sessions(2)), 2, "sessions")
+
+
+@udp_test("UDP, an address is lost: of many sessions each ends, answered or not")
+def many(t):
+    net, d, client, upstream = set_out(t, V4)
+    others = [net.a[0].peer(10000 + i) for i in range(700)]
+    for peer in others:
+        peer.send(b"hello", V4.of("a"), PORT)
+        upstream.receive(b"hello")
+    lose(net, V4)
+    lines = d.wait_sessions(len(others) + 1)
+    check_equal({line["end"] for line in lines}, {"address-gone"}, "the ends")
+    check_equal(asks_until_answered(client, V4, upstream), V4.of("b", 7), "from where")
+    over(d)
 
 
 @udp_test("UDP, an address is lost: but the routes send from it all the same")
