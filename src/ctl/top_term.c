@@ -66,24 +66,21 @@ static void set_up(struct terminal *t, bool colour)
 char *term_open(struct terminal *t, bool colour)
 {
     const char *name = getenv("TERM");
-    bool is_known;
+    enum terminfo_verdict verdict = terminfo_look();
     char *error;
 
     *t = (struct terminal){.signals = -1};
+    if (verdict != TERMINFO_GOOD)
+        return must_print("the terminal (TERM=%s) %s", name ? name : "",
+                          verdict == TERMINFO_POOR ? "can't move its cursor" : "is not known here");
     if (!take_signals(t)) {
         error = must_print("signals: %s", strerror(errno));
         term_close(t);
         return error;
     }
-    t->screen = newterm(NULL, stdout, stdin);
-    is_known = t->screen;
-    if (is_known && terminfo_moves_cursor()) {
-        set_up(t, colour);
-        return NULL;
-    }
-    term_close(t);
-    return must_print("the terminal (TERM=%s) %s", name ? name : "",
-                      is_known ? "can't move its cursor" : "is not known here");
+    t->screen = must(newterm(NULL, stdout, stdin));
+    set_up(t, colour);
+    return NULL;
 }
 
 /* --- giving it back ----------------------------------------------------------------------------
@@ -93,7 +90,7 @@ void term_close(struct terminal *t)
 {
     if (t->screen) {
         /* Where there is no other screen to go back to, leave an empty one. */
-        if (!terminfo_has_other_screen() && terminfo_moves_cursor()) {
+        if (!terminfo_has_other_screen()) {
             erase();
             refresh();
         }
