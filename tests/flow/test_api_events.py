@@ -152,6 +152,9 @@ def gone(t):
 
 CONNECTIONS = 5000
 READERS = 500
+STEP = 50  # sessions, of which the ring has room for the events
+RING = 256 << 10
+CLIENT_MEMORY = 32 << 10
 
 
 def answer_all(listener):
@@ -191,6 +194,19 @@ def stuck_reader(path):
     return s
 
 
+def exchange_and_read(port, count, reader):
+    """So many sessions, of which a reader hears all; the bytes that were sent."""
+    sent, begun, ended = 0, set(), set()
+    for i in range(count):
+        sent += exchange(port, i)
+        while i % STEP == STEP - 1 and len(ended) <= i:
+            event = reader.line()
+            check(event["event"] in ("opened", "ended"), "the event %r" % event)
+            (begun if event["event"] == "opened" else ended).add(event["id"])
+    check_equal((len(begun), ended), (count, begun), "sessions that one hears of who reads")
+    return sent
+
+
 def drain(s):
     """What a reader that was stuck gets in the end."""
     data = b""
@@ -215,12 +231,15 @@ def stuck(t):
     for s in readers:
         check(s.recv(1), "the first byte of the answer")
     watching = d.rss()
-    sent = sum(exchange(port, i) for i in range(CONNECTIONS))
+    one = Reader(t, path)
+    sent = exchange_and_read(port, CONNECTIONS, one)
     grown = d.rss() - watching
+    one.close()
     t.note("RSS: %d KiB with %d readers, grown by %d KiB" % (watching // 1024, READERS,
                                                              grown // 1024))
+    # The ring, and for each reader what is kept for a client.
     if not t.features["sanitized"]:
-        check(grown < 16 << 20, "memory has grown by %d bytes" % grown)
+        check(grown < RING + READERS * CLIENT_MEMORY, "memory has grown by %d bytes" % grown)
     ended = d.wait_sessions(CONNECTIONS + 1, end="done")[1:]
     for key in ("in", "out"):
         check_equal(sum(int(l[key]) for l in ended), sent, "bytes %s" % key)
@@ -231,3 +250,5 @@ def stuck(t):
     exchange(port, 0)
     reader.next("ended", id=reader.next("opened", rule="web")["id"])
     reader.close()
+    up.socket.close()
+    d.settle()

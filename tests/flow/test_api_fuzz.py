@@ -106,9 +106,7 @@ class Asker:
                 self.socket.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
-        # A FIN that comes together with bytes may be found only when the connection has been idle
-        # for long.
-        if self.socket.family == socket.AF_INET:
+        if rng.random() < 0.3 and self.socket.family == socket.AF_INET:
             reset(self.socket)
         else:
             self.socket.close()
@@ -158,7 +156,5 @@ def mangled(t):
         check_equal(Api(where).get("/healthz"), {"status": "ok"}, "health at %s" % (where,))
     u.load.check()
     u.finish()
-    # One who read events, said more, and went is found with the next event.
-    Api(path).post("/v1/rules/spare/resume")
     u.d.settle()
     check_equal([l[""] for l in u.d.lines() if l.get("level") == "error"], [], "errors in the log")
