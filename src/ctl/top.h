@@ -92,6 +92,9 @@ void top_press(struct top *t, struct press press);
 void ask_begin(struct top *t, enum ask_kind kind, const char *rule, int64_t id);
 void ask_answer(struct top *t, struct press press);
 
+/* Another daemon answers: what was asked about a session of the one before is void. */
+void ask_withdraw(struct top *t);
+
 /* The question that is asked; the caller frees it. */
 char *ask_text(const struct top *t);
 

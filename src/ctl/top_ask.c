@@ -19,6 +19,12 @@ void ask_begin(struct top *t, enum ask_kind kind, const char *rule, int64_t id)
     term_forget(); /* nothing that was pressed before answers it */
 }
 
+static void forget(struct top *t)
+{
+    free(t->ask.rule);
+    t->ask = (struct top_ask){.kind = ASK_NOTHING};
+}
+
 char *ask_text(const struct top *t)
 {
     const struct top_ask *ask = &t->ask;
@@ -110,15 +116,28 @@ static void change(struct top *t)
     t->next_ms = 0; /* see what has come of it */
 }
 
+void ask_withdraw(struct top *t)
+{
+    if (t->ask.kind != ASK_KILL)
+        return;
+    forget(t);
+    top_say(t, true, "penstockd was restarted, and that session is gone. Nothing was done.");
+}
+
+/* An id means a session only to the process that has told it: is it still that one? */
+static bool still_holds(struct top *t)
+{
+    return t->ask.kind != ASK_KILL || (top_fetch(t) == STATUS_OK && t->ask.kind == ASK_KILL);
+}
+
 /* Only a clear yes is one. */
 void ask_answer(struct top *t, struct press press)
 {
     if (press.kind == PRESS_OTHER)
         return;
-    if (press.character == L'y' || press.character == L'Y')
-        change(t);
-    else
+    if (press.character != L'y' && press.character != L'Y')
         top_say(t, false, "Nothing was done.");
-    free(t->ask.rule);
-    t->ask = (struct top_ask){.kind = ASK_NOTHING};
+    else if (still_holds(t))
+        change(t);
+    forget(t);
 }

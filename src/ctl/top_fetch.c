@@ -12,6 +12,7 @@
 #include "ctl/value.h"
 
 #define LOOK_MS 1000 /* no key waits longer for an answer */
+#define REST_MS 500  /* between looks at a daemon that does not answer, for keys */
 
 /* --- what is picked ----------------------------------------------------------------------------
  */
@@ -85,6 +86,8 @@ static void take_status(struct top *t, const struct reply *reply)
     if (t->status && !is_same(reply->body, t->status)) {
         rules_other_process(&t->rules);
         sessions_other(&t->sessions);
+        t->picked_id = 0; /* ids count from 1 again */
+        ask_withdraw(t);
     }
     json_decref(t->status);
     t->status = json_incref(reply->body);
@@ -153,6 +156,7 @@ int top_fetch(struct top *t)
         reply_free(&reply);
     }
     top_arrange(t);
-    t->next_ms = clock_monotonic_ms() + t->every_ms;
+    t->next_ms = clock_monotonic_ms() +
+                 (status != STATUS_OK && t->every_ms < REST_MS ? REST_MS : t->every_ms);
     return status;
 }

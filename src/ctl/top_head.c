@@ -104,6 +104,8 @@ int head_draw(const struct top *t, int row)
     put_reload(&pen, config, now);
     put(&pen, "served", INK_PLAIN, "%s", top_count(text, value_number(s, "served")));
     put(&pen, "refused", INK_PLAIN, "%s", top_count(text, value_number(s, "refused")));
+    if (json_is_string(json_object_get(json_object_get(config, "reload"), "error")))
+        put(&pen, "as", INK_BAD, "%s", value_text(json_object_get(config, "reload"), "error"));
     return row + 2;
 }
 

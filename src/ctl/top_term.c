@@ -46,8 +46,16 @@ static void note_size(struct terminal *t)
     getmaxyx(stdscr, t->draw.rows, t->draw.columns);
 }
 
+/* Should we end in between (must.h), it is still given back. */
+static void leave(void)
+{
+    if (!isendwin())
+        endwin();
+}
+
 static void set_up(struct terminal *t, bool colour)
 {
+    atexit(leave);
     cbreak(); /* Ctrl-C and Ctrl-Z stay signals */
     noecho();
     nonl();

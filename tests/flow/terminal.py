@@ -83,9 +83,12 @@ class Terminal:
         self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def start(self, *args, before=""):
-        """Run penstock, with words (of the shell) before it."""
+        """Run penstock, with words (of the shell) before it; when it ends that is said."""
+        self.write("clear")
+        self.keys("Enter")
+        self.wait(lambda text: "ended=" not in text)
         words = " ".join(shlex.quote(a) for a in self.ctl.argv(*args))
-        self.write("clear; %s %s; echo ended=$?" % (before, words))
+        self.write("%s %s; echo ended=$?" % (before, words))
         self.keys("Enter")
 
     def shell(self, command):
