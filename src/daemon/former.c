@@ -73,7 +73,7 @@ static void keep_listeners(const struct former *f, struct passed *passed)
         else if (fd >= 0)
             close(fd);
     }
-    passed_add_listening(passed, fds, count);
+    passed_add_listening(passed, PASSED_LISTENING, fds, count);
     free(fds);
 }
 

@@ -14,6 +14,7 @@
 #include "os/dgram.h"
 #include "os/parcel.h"
 #include "os/sock.h"
+#include "os/sock_file.h"
 
 /* More than any parcel holds. */
 #define PARCEL_MOST 131072
@@ -150,6 +151,54 @@ int passed_take(struct passed *p)
     return error;
 }
 
+/* --- those that are for the operators' side ----------------------------------------------------
+ */
+
+/* As sock_text() writes it; false: the config has none. */
+static bool control_text(const struct conf *conf, char *out, size_t size)
+{
+    if (!conf_has_control(&conf->daemon))
+        return false;
+    return (size_t)snprintf(out, size, "unix:%s", conf->daemon.control) < size;
+}
+
+static bool http_text(const struct conf *conf, char *out, size_t size)
+{
+    struct addr_spec spec;
+
+    if (!conf->daemon.http || addr_spec_parse(conf->daemon.http, &spec))
+        return false;
+    addr_print(&spec.literal, out, size);
+    return true;
+}
+
+static int take_listening(struct passed *p, const char *text)
+{
+    const struct passed_listening *l = p->by_text ? table_find(p->by_text, text) : NULL;
+    int fd = l ? p->sockets[l->index].fd : -1;
+
+    if (fd >= 0)
+        p->sockets[l->index].fd = -1;
+    return fd;
+}
+
+int passed_take_control(struct passed *p, const struct conf *conf)
+{
+    char text[ADDR_TEXT_MAX];
+
+    return control_text(conf, text, sizeof(text)) ? take_listening(p, text) : -1;
+}
+
+int passed_take_http(struct passed *p, const struct conf *conf)
+{
+    char text[ADDR_TEXT_MAX];
+
+    return http_text(conf, text, sizeof(text)) ? take_listening(p, text) : -1;
+}
+
+/* --- those that nobody wants --------------------------------------------------------------------
+ */
+
 /* What our own left-over socket would keep from a rule that wants it in another way. */
 static bool is_wanted(struct passed *p, const struct table *texts, struct passed_listening *l)
 {
@@ -188,10 +237,22 @@ static void drop_unwanted(struct passed *p, const struct passed_listening *l)
     s->fd = -1;
 }
 
+static int add_operators(struct passed *p, struct table *texts, const struct conf *conf)
+{
+    char text[ADDR_TEXT_MAX];
+    int error = 0;
+
+    if (control_text(conf, text, sizeof(text)))
+        error = table_insert(texts, text, p);
+    if (error == 0 && http_text(conf, text, sizeof(text)))
+        error = table_insert(texts, text, p);
+    return error;
+}
+
 int passed_drop_unwanted(struct passed *p, const struct conf *conf)
 {
     struct table *texts = table_new();
-    int error = texts ? 0 : -ENOMEM;
+    int error = texts ? add_operators(p, texts, conf) : -ENOMEM;
 
     for (size_t i = 0; i < conf->rule_count && error == 0; i++) {
         for (size_t j = 0; j < conf->rules[i].listen_count && error == 0; j++)
@@ -205,11 +266,29 @@ int passed_drop_unwanted(struct passed *p, const struct conf *conf)
     return error;
 }
 
-int passed_add_listening(struct passed *p, const int *fds, int count)
+int passed_add_listening(struct passed *p, const char *name, const int *fds, int count)
 {
     if (count > 0)
-        add_all(p, PASSED_LISTENING, fds, count);
+        add_all(p, name, fds, count);
     return index_listening(p);
+}
+
+/* Nobody else has it: its file leads nowhere from here on. */
+static void end_operators(int fd)
+{
+    static const char scheme[] = "unix:";
+    char text[ADDR_TEXT_MAX];
+    struct addr a = {.family = AF_UNIX};
+
+    if (!sock_text(fd, text, sizeof(text)))
+        text[0] = '\0';
+    sock_stop_listening(fd);
+    close(fd);
+    if (strncmp(text, scheme, strlen(scheme)) != 0)
+        return;
+    a.un.path = text + strlen(scheme);
+    if (sock_file_is_stale(&a))
+        unlink(a.un.path);
 }
 
 void passed_free(struct passed *p, struct log *log)
@@ -227,6 +306,8 @@ void passed_free(struct passed *p, struct log *log)
                         s->name);
         if (is_session(s) && !p->superseded)
             sock_abort(s->fd); /* nobody can go on with it */
+        else if (strcmp(s->name, PASSED_OPERATORS) == 0)
+            end_operators(s->fd);
         else
             close(s->fd);
     }

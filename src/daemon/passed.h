@@ -15,8 +15,10 @@
 #define PASSED_SNAPSHOT  ".h"
 #define PASSED_SESSION   ".s"
 #define PASSED_LISTENING ".l"
-#define PASSED_CONF      ".f" /* the config at work */
-#define PASSED_SLOT      ".c" /* of one session each, with a number (flow/persist.h) */
+#define PASSED_OPERATORS ".lo" /* of the latter, the operators' that came by an upgrade in place   \
+                                */
+#define PASSED_CONF ".f"       /* the config at work */
+#define PASSED_SLOT ".c"       /* of one session each, with a number (flow/persist.h) */
 
 /* `fd` is -1 in those that have been taken. */
 struct passed {
@@ -46,9 +48,10 @@ int passed_drop_unwanted(struct passed *p, const struct conf *conf);
 /* The first under that name from number `from` on: its index, or -1. */
 int passed_named(const struct passed *p, const char *name, int from);
 
-/* Add listening sockets that have come in another way, as if they were our own out of the store;
- * they are closed when there is no memory. Returns 0 or -ENOMEM. */
-int passed_add_listening(struct passed *p, const int *fds, int count);
+/* Add listening sockets that have come in another way, as if they were our own out of the store
+ * under `name`, which begins with PASSED_LISTENING; they are closed when there is no memory.
+ * Returns 0 or -ENOMEM. */
+int passed_add_listening(struct passed *p, const char *name, const int *fds, int count);
 
 /* Close those that nobody has taken, each from a socket unit with a warning, and free the rest. */
 void passed_free(struct passed *p, struct log *log);
@@ -56,6 +59,11 @@ void passed_free(struct passed *p, struct log *log);
 /* Is there one for this address of the config, from number `from` on? Its index, or -1. The sockets
  * passed under one name may be several. */
 int passed_find(const struct passed *p, const struct conf_listen *conf, int from);
+
+/* The one for the control socket of the config, or for its address for reading; the caller's from
+ * then on. -1: there is none. */
+int passed_take_control(struct passed *p, const struct conf *conf);
+int passed_take_http(struct passed *p, const struct conf *conf);
 
 /* Let the listener have it. Returns 0 or a negative errno, with *why as text or NULL. */
 int passed_adopt(struct passed *p, int index, struct listener *l, const char **why);

@@ -45,10 +45,14 @@ static char *own_path(const char *name)
 }
 
 int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store,
-                const struct reload *reload, char **argv)
+                const struct reload *reload, const struct steering *steering, char **argv)
 {
-    *r = (struct reexec){
-        .set = set, .store = store, .reload = reload, .argv = argv, .watch = WATCH_NONE};
+    *r = (struct reexec){.set = set,
+                         .store = store,
+                         .reload = reload,
+                         .steering = steering,
+                         .argv = argv,
+                         .watch = WATCH_NONE};
     r->program = own_path(argv[0]);
     return 0;
 }
@@ -65,10 +69,14 @@ static void not_handed_over(const struct reexec *r, const char *why)
 
 /* If the new program dies before it has taken them up, they are closed with it: a stream that is
  * cut must not look whole. */
-static int keep_all(const struct handover *h)
+static int keep_all(const struct handover *h, const struct ops_sockets *more)
 {
     int error = 0;
 
+    if (more->control >= 0)
+        error = sock_keep_on_exec(more->control, true);
+    if (more->http >= 0 && error == 0)
+        error = sock_keep_on_exec(more->http, true);
     for (size_t i = 0; i < h->listener_count && error == 0; i++)
         error = sock_keep_on_exec(h->listeners[i], true);
     for (size_t i = 0; i < h->session_count && error == 0; i++) {
@@ -79,8 +87,12 @@ static int keep_all(const struct handover *h)
 }
 
 /* All of them, whatever becomes of one. */
-static void take_back(const struct handover *h)
+static void take_back(const struct handover *h, const struct ops_sockets *more)
 {
+    if (more->control >= 0)
+        sock_keep_on_exec(more->control, false);
+    if (more->http >= 0)
+        sock_keep_on_exec(more->http, false);
     for (size_t i = 0; i < h->listener_count; i++)
         sock_keep_on_exec(h->listeners[i], false);
     for (size_t i = 0; i < h->session_count; i++) {
@@ -89,18 +101,29 @@ static void take_back(const struct handover *h)
     }
 }
 
+static void write_number(char *out, size_t size, int fd)
+{
+    size_t length = strlen(out);
+
+    if (fd >= 0)
+        snprintf(out + length, size - length, ":%d", fd);
+}
+
 /* Returns only when it fails. */
-static int become(const struct reexec *r, const struct handover *h, int snapshot)
+static int become(const struct reexec *r, const struct handover *h, const struct ops_sockets *more,
+                  int snapshot)
 {
     char variable[sizeof(REEXEC_VARIABLE) + REEXEC_VALUE_MAX], **environment;
     int error = sock_keep_on_exec(snapshot, true), length;
 
     if (error == 0)
-        error = keep_all(h);
+        error = keep_all(h, more);
     if (error)
         return error;
     length = snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
     store_names(r->store, variable + length, sizeof(variable) - (size_t)length);
+    write_number(variable, sizeof(variable), more->control);
+    write_number(variable, sizeof(variable), more->http);
     environment = child_environment(variable);
     if (!environment)
         return -ENOMEM;
@@ -112,6 +135,7 @@ static int become(const struct reexec *r, const struct handover *h, int snapshot
 
 static void hand_over(struct reexec *r)
 {
+    const struct ops_sockets more = ops_sockets(r->steering->ops);
     struct handover h;
     int error, snapshot = -1;
 
@@ -129,10 +153,10 @@ static void hand_over(struct reexec *r)
                                         LOG_NUMBER("sessions", r->set->worker->live),
                                         LOG_NUMBER("listeners", r->set->listeners)},
                    3);
-        error = become(r, &h, snapshot);
+        error = become(r, &h, &more, snapshot);
     }
     not_handed_over(r, strerror(-error));
-    take_back(&h);
+    take_back(&h, &more);
     if (snapshot >= 0)
         close(snapshot);
     handover_free(&h);

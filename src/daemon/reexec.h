@@ -10,6 +10,7 @@
 #include "daemon/handover.h"
 #include "daemon/reload.h"
 #include "daemon/ruleset.h"
+#include "daemon/steering.h"
 #include "daemon/store.h"
 #include "loop/loop.h"
 #include "os/child.h"
@@ -18,6 +19,7 @@ struct reexec {
     struct ruleset *set;
     const struct store *store;
     const struct reload *reload;
+    const struct steering *steering;
     char **argv;
     char *program;      /* its path, as it was at start; NULL: not known */
     struct child child; /* the new program, checking the config ... */
@@ -30,7 +32,7 @@ struct reexec {
 
 /* `argv` is the process's, borrowed. Returns 0 or -ENOMEM. */
 int reexec_init(struct reexec *r, struct ruleset *set, const struct store *store,
-                const struct reload *reload, char **argv);
+                const struct reload *reload, const struct steering *steering, char **argv);
 void reexec_stop(struct reexec *r);
 
 /* Begin. Returns before it is done; does not return from the loop if it works out. */

@@ -4,7 +4,8 @@
 #define PENSTOCK_DAEMON_REEXEC_ENV_H
 
 /* The environment variable with the number of the snapshot's descriptor; and, each after a colon,
- * the names of what is in the service manager's store. */
+ * the names of what is in the service manager's store, which begin with a dot, and the numbers of
+ * the operators' listening sockets. Whoever does not know what one of these is passes over it. */
 #define REEXEC_VARIABLE  "PENSTOCK_HANDOVER"
 #define REEXEC_VALUE_MAX 128
 

@@ -2,11 +2,13 @@
 /* The new program's side of an upgrade in place. */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/reexec.h"
@@ -15,6 +17,9 @@
 #include "os/fds.h"
 #include "os/memfile.h"
 #include "os/sock.h"
+
+/* A control socket, and an address for reading. */
+#define OPERATORS_MOST 2
 
 /* A number is as good as the socket behind it. */
 static int take(void *arg, const struct snap_fd *fd)
@@ -65,9 +70,25 @@ static void reset_all(struct passed *passed)
             sock_abort(fds[i]);
     }
     if (listening > 0)
-        passed_add_listening(passed, fds, listening);
+        passed_add_listening(passed, PASSED_LISTENING, fds, listening);
     if (count >= 0)
         free(fds);
+}
+
+/* The operators' listening sockets, whose numbers are among the names. */
+static void take_operators(struct passed *passed, const char *names)
+{
+    int fds[OPERATORS_MOST], count = 0;
+    struct addr bound;
+
+    for (const char *at = strchr(names, ':'); at; at = strchr(at + 1, ':')) {
+        int fd = isdigit((unsigned char)at[1]) ? atoi(at + 1) : -1;
+
+        if (fd > STDERR_FILENO && count < OPERATORS_MOST && !is_passed(passed, fd) &&
+            sock_check_listening(fd, &bound) == 0 && sock_keep_on_exec(fd, false) == 0)
+            fds[count++] = fd;
+    }
+    passed_add_listening(passed, PASSED_OPERATORS, fds, count);
 }
 
 /* The descriptor named by the environment, which is told no further. */
@@ -121,6 +142,8 @@ int reexec_take(struct inheritance *in, struct passed *passed, const char **why)
     if (error) {
         reexec_forget(in);
         reset_all(passed);
+    } else {
+        take_operators(passed, in->stored);
     }
     return error;
 }

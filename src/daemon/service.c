@@ -120,6 +120,7 @@ static bool hand_over(struct service *sv)
                (struct log_field[]){LOG_NUMBER("sessions", sv->worker.live),
                                     LOG_NUMBER("listeners", sv->set.listeners)},
                2);
+    steering_leave(&sv->steering);
     handover_abandon(&sv->set);
     return true;
 }
@@ -343,7 +344,9 @@ static bool start_worker(struct service *sv)
 
 static void on_changed_rules(struct service *sv)
 {
-    store_listeners(&sv->store);
+    const struct ops_sockets own = ops_sockets(sv->steering.ops);
+
+    store_listeners(&sv->store, &own);
     store_conf(&sv->store);
     watch_config_apply(&sv->watch_config);
     idle_changed(&sv->idle);
@@ -353,8 +356,8 @@ static void on_applied(void *arg)
 {
     struct service *sv = arg;
 
-    on_changed_rules(sv);
     steering_apply(&sv->steering);
+    on_changed_rules(sv);
 }
 
 static void on_reloaded(void *arg)
@@ -374,6 +377,7 @@ static bool open_rules(struct service *sv)
 
     ruleset_init(&sv->set, &sv->worker);
     former_take_over(&sv->former, &sv->set, &sv->passed);
+    steering_find(&sv->steering, &sv->passed, sv->conf);
     sv->passed.superseded = sv->set.conf != NULL;
     sv->is_successor = sv->is_successor || crashed;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
@@ -405,7 +409,7 @@ static bool start_serving(struct service *sv)
 
     status_start(&sv->status, &sv->set);
     reload_init(&sv->reload, &sv->set, &sv->status, &told);
-    if (reexec_init(&sv->reexec, &sv->set, &sv->store, &sv->reload, sv->argv))
+    if (reexec_init(&sv->reexec, &sv->set, &sv->store, &sv->reload, &sv->steering, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);
     watch_config_init(&sv->watch_config, &sv->set, &sv->reload);
@@ -457,8 +461,11 @@ static void tear_down(struct service *sv)
 
 int service_run(struct conf *conf, char **argv, int64_t exit_idle_ms)
 {
-    struct service sv = {
-        .conf = conf, .argv = argv, .exit_idle_ms = exit_idle_ms, .log = log_new()};
+    struct service sv = {.conf = conf,
+                         .argv = argv,
+                         .exit_idle_ms = exit_idle_ms,
+                         .log = log_new(),
+                         .steering = {.former = OPS_NO_SOCKETS}};
     bool ok;
 
     list_init(&sv.worker.sessions);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/refuse.h"
 
@@ -56,11 +57,19 @@ bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
                             .arg = st};
     int error;
 
-    *st = (struct steering){.set = set, .reload = rl};
-    error = ops_start(&st->ops, &host, set->conf);
+    st->set = set;
+    st->reload = rl;
+    error = ops_start(&st->ops, &host, set->conf, &st->former);
+    st->former = OPS_NO_SOCKETS;
     if (error == -ENOMEM && !st->ops)
         log_message(set->worker->log, LEVEL_ERROR, "control: %s", strerror(-error));
     return has_all(st) && error == 0;
+}
+
+void steering_find(struct steering *st, struct passed *passed, const struct conf *conf)
+{
+    st->former.control = passed_take_control(passed, conf);
+    st->former.http = passed_take_http(passed, conf);
 }
 
 void steering_apply(struct steering *st)
@@ -82,8 +91,18 @@ void steering_end_reloads(struct steering *st)
     ops_end_reloads(st->ops);
 }
 
+void steering_leave(struct steering *st)
+{
+    ops_leave(st->ops);
+}
+
 void steering_stop(struct steering *st)
 {
     ops_stop(st->ops);
     st->ops = NULL;
+    if (st->former.control >= 0)
+        close(st->former.control);
+    if (st->former.http >= 0)
+        close(st->former.http);
+    st->former = OPS_NO_SOCKETS;
 }

@@ -5,16 +5,21 @@
 
 #include <stdbool.h>
 
+#include "daemon/passed.h"
 #include "daemon/reload.h"
 #include "daemon/ruleset.h"
 #include "ops/ops.h"
 
 struct steering {
-    struct ops *ops; /* NULL: not there */
+    struct ops *ops;           /* NULL: not there */
+    struct ops_sockets former; /* of the process before, until it is started */
     struct ruleset *set;
     struct reload *reload;
     bool stopping;
 };
+
+/* Take what a former process has left for the addresses of this config. */
+void steering_find(struct steering *st, struct passed *passed, const struct conf *conf);
 
 /* Open what the config asks for. False when that can't be had, which has been logged; what can be
  * is there all the same. All is borrowed; `path` is the config's, `reload` may have to be
@@ -30,6 +35,9 @@ void steering_reloaded(struct steering *st);
 
 /* There will be no reload any more; questions are answered on. */
 void steering_end_reloads(struct steering *st);
+
+/* Another process goes on with the sockets. */
+void steering_leave(struct steering *st);
 
 void steering_stop(struct steering *st);
 

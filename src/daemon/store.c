@@ -200,10 +200,15 @@ static bool is_same(const struct store *st, const int *fds, size_t count)
     return st->name[0] && count == st->count && memcmp(fds, st->fds, count * sizeof(*fds)) == 0;
 }
 
-void store_listeners(struct store *st)
+void store_listeners(struct store *st, const struct ops_sockets *more)
 {
-    int *fds = calloc(st->set->listeners + 1, sizeof(*fds));
+    int *fds = calloc(st->set->listeners + 3, sizeof(*fds));
     size_t count = fds ? collect_listeners(st, fds) : 0;
+
+    if (fds && more->control >= 0)
+        fds[count++] = more->control;
+    if (fds && more->http >= 0)
+        fds[count++] = more->http;
 
     if (!fds || is_same(st, fds, count)) {
         free(fds);

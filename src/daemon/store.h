@@ -15,6 +15,7 @@
 #include "daemon/passed.h"
 #include "daemon/ruleset.h"
 #include "loop/loop.h"
+#include "ops/ops.h"
 
 /* Room that it needs of the manager (FileDescriptorStoreMax=): parcels of sockets, and a snapshot.
  */
@@ -74,8 +75,8 @@ struct conf *store_take_conf(struct passed *passed);
 int store_conf_tell(struct store *st);
 void store_conf_stop(struct store *st);
 
-/* The listeners have changed: let the manager keep those that there are. */
-void store_listeners(struct store *st);
+/* The listeners have changed: let the manager keep those that there are, and `more`. */
+void store_listeners(struct store *st, const struct ops_sockets *more);
 
 /* Give the manager the sessions and the snapshot, and wait until it has them, for some seconds at
  * most. Returns 0 or a negative errno, and then it has none. */

@@ -101,8 +101,14 @@ struct http *http_new(struct loop *loop, struct fds *fds, const struct http_serv
 /* Others may steer from here on: as of struct http_server. */
 void http_set_rights(struct http *h, uid_t owner, gid_t group, bool group_may);
 
-/* Close the socket: no new clients; those who are here are served on. */
+/* The listening socket; -1: it is closed. */
+int http_socket(const struct http *h);
+
+/* Close the socket: no new clients, whoever else holds it; those who are here are served on. */
 void http_stop_listening(struct http *h);
+
+/* The same, but somebody else goes on with it: clients wait for him. */
+void http_leave_socket(struct http *h);
 
 /* Close the socket and every connection, done() and gone() are called. Never from within one of
  * these, a handler or fill(). NULL is allowed. */

@@ -103,7 +103,19 @@ int http_listen(struct http *h)
     return loop_watch(h->loop, &h->listening, h->server.fd, LOOP_READ, on_listening);
 }
 
+int http_socket(const struct http *h)
+{
+    return h->server.fd;
+}
+
 void http_stop_listening(struct http *h)
+{
+    if (h->server.fd >= 0)
+        sock_stop_listening(h->server.fd);
+    http_leave_socket(h);
+}
+
+void http_leave_socket(struct http *h)
 {
     loop_timer_stop(h->loop, &h->rest);
     loop_unwatch(h->loop, &h->listening);

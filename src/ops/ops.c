@@ -20,6 +20,7 @@ struct ops {
     struct api api;
     struct api_door local, remote;
     struct ops_socket *control, *http; /* NULL: closed */
+    struct ops_sockets former;         /* not used yet */
     struct list closing;               /* sockets of before */
     struct timer last_words;
 };
@@ -55,6 +56,24 @@ static void replace(struct ops *ops, struct ops_socket **s, struct ops_socket *b
 {
     give_up(ops, s);
     *s = by;
+}
+
+/* --- sockets of a former process -------------------------------------------------------------- */
+
+static int take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
+static void close_former(struct ops_sockets *former)
+{
+    if (former->control >= 0)
+        close(take(&former->control));
+    if (former->http >= 0)
+        close(take(&former->http));
 }
 
 /* --- as the config says ---------------------------------------------------------------------- */
@@ -104,9 +123,12 @@ static int apply_control(struct ops *ops, const struct conf *conf)
     } else if (!ops->control && is_left_out(conf)) {
         return 0;
     } else {
-        error = ops_open_control(&s, ops->api.host.worker, &ops->local, d, &why);
-        if (error == 0)
+        error = ops_open_control(&s, ops->api.host.worker, &ops->local, d,
+                                 take(&ops->former.control), &why);
+        if (error == 0) {
             replace(ops, &ops->control, s);
+            error = ops_socket_change(s, d, &why);
+        }
     }
     if (error)
         complain(ops, conf, is_default ? LEVEL_WARNING : LEVEL_ERROR, "control", d->control,
@@ -127,7 +149,7 @@ static int apply_http(struct ops *ops, const struct conf *conf)
     }
     if (ops->http && ops_socket_is_at(ops->http, d->http))
         return 0;
-    error = ops_open_http(&s, ops->api.host.worker, &ops->remote, d, &why);
+    error = ops_open_http(&s, ops->api.host.worker, &ops->remote, d, take(&ops->former.http), &why);
     if (error == 0)
         replace(ops, &ops->http, s);
     else
@@ -145,13 +167,18 @@ static int apply(struct ops *ops, const struct conf *conf)
 
 /* --- its life -------------------------------------------------------------------------------- */
 
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf)
+int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+              const struct ops_sockets *former)
 {
     struct ops *ops = calloc(1, sizeof(*ops));
+    int error;
 
     *out = ops;
-    if (!ops)
+    if (!ops) {
+        close_former(&(struct ops_sockets){former->control, former->http});
         return -ENOMEM;
+    }
+    ops->former = *former;
     ops->api.host = *host;
     ops->api.started = clock_monotonic_ms();
     ops->api.started_at_ms = clock_wall_ms();
@@ -161,7 +188,28 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
     events_init(&ops->api.events, host->worker);
     ops->local = (struct api_door){&ops->api, true};
     ops->remote = (struct api_door){&ops->api, false};
-    return apply(ops, conf);
+    error = apply(ops, conf);
+    close_former(&ops->former);
+    return error;
+}
+
+struct ops_sockets ops_sockets(const struct ops *ops)
+{
+    struct ops_sockets open = OPS_NO_SOCKETS;
+
+    if (ops && ops->control)
+        open.control = http_socket(ops->control->http);
+    if (ops && ops->http)
+        open.http = http_socket(ops->http->http);
+    return open;
+}
+
+void ops_leave(struct ops *ops)
+{
+    if (ops && ops->control)
+        ops_socket_leave(ops->control);
+    if (ops && ops->http)
+        ops_socket_leave(ops->http);
 }
 
 void ops_change(struct ops *ops, const struct conf *conf)

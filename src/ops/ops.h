@@ -50,13 +50,28 @@ bool ops_built_in(void);
 /* What the config asks for in so many words and this build has not: the option's name; or NULL. */
 const char *ops_missing(const struct conf *conf);
 
+/* Listening sockets of this side; -1: there is none. */
+struct ops_sockets {
+    int control, http;
+};
+
+#define OPS_NO_SOCKETS ((struct ops_sockets){-1, -1})
+
 /*
- * Open what the config asks for. What can't be had is logged. Returns 0, or a negative errno when
+ * Open what the config asks for. `former`: sockets of a former process, bound to just that; they
+ * are gone on with, or closed. What can't be had is logged. Returns 0, or a negative errno when
  * there is no memory (*out is NULL then) or something else than the socket at its default place
  * can't be had; *out is to be stopped all the same, and may go on with what there is. In a build
  * without it *out is NULL, which is no error.
  */
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf);
+int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+              const struct ops_sockets *former);
+
+/* Those that are open now; borrowed. NULL is allowed in all that follow. */
+struct ops_sockets ops_sockets(const struct ops *ops);
+
+/* Another process goes on with them: who comes from here on waits for it. */
+void ops_leave(struct ops *ops);
 
 /* The config has changed: addresses and rights are as it says from here on. New sockets are open
  * before old ones close. What can't be had is logged; then that socket stays as it was. In this,

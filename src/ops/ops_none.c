@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 
 #include <string.h>
+#include <unistd.h>
 
 bool ops_built_in(void)
 {
@@ -21,12 +22,28 @@ const char *ops_missing(const struct conf *conf)
     return d->http ? "http" : NULL;
 }
 
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf)
+int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+              const struct ops_sockets *former)
 {
     (void)host;
     (void)conf;
+    if (former->control >= 0)
+        close(former->control);
+    if (former->http >= 0)
+        close(former->http);
     *out = NULL;
     return 0;
+}
+
+struct ops_sockets ops_sockets(const struct ops *ops)
+{
+    (void)ops;
+    return OPS_NO_SOCKETS;
+}
+
+void ops_leave(struct ops *ops)
+{
+    (void)ops;
 }
 
 void ops_change(struct ops *ops, const struct conf *conf)

@@ -52,6 +52,16 @@ static int find_rights(const struct conf_daemon *conf, struct sock_file *out, co
     return 0;
 }
 
+/* What the file has of the rights that it should have, and what it has instead. */
+static void look_at_rights(struct ops_socket *s, const struct stat *st)
+{
+    s->rights.mode = st->st_mode & 0777;
+    if (s->rights.owner != (uid_t)-1)
+        s->rights.owner = st->st_uid;
+    if (s->rights.group != (gid_t)-1)
+        s->rights.group = st->st_gid;
+}
+
 /* Remember which file is ours, so that nobody else's is ever removed; and who may steer. */
 static int look_at_file(struct ops_socket *s, struct http_server *server)
 {
@@ -59,11 +69,19 @@ static int look_at_file(struct ops_socket *s, struct http_server *server)
 
     if (lstat(s->place, &st) < 0)
         return -errno;
+    look_at_rights(s, &st);
     s->file = (struct sock_file_id){st.st_dev, st.st_ino};
     server->owner = st.st_uid;
     server->group = st.st_gid;
     server->group_may = st.st_mode & S_IWGRP;
     return 0;
+}
+
+static bool has_socket_file(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 static bool file_is_there(const struct ops_socket *s)
@@ -87,15 +105,18 @@ static int serve(struct ops_socket *s, int fd, struct api_door *door)
 }
 
 static int open_at(struct ops_socket **out, const struct ops_socket *model,
-                   const struct addr *address, struct api_door *door, const char **why)
+                   const struct addr *address, int former, struct api_door *door, const char **why)
 {
     struct ops_socket *s = malloc(sizeof(*s));
     /* Who reads a stream on which nothing happens may have lost the network. */
     const struct sock_keepalive keepalive = {true, 60, 10, 6};
-    int error = -ENOMEM, fd = -1;
+    int error = -ENOMEM, fd = former;
 
-    if (!s)
+    if (!s) {
+        if (former >= 0)
+            close(former);
         return error;
+    }
     *s = *model;
     s->place = strdup(model->place);
     list_init(&s->link);
@@ -104,10 +125,13 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
     if (error) {
         free(s->place);
         free(s);
+        if (former >= 0)
+            close(former);
         *why = explain(error, model->is_local);
         return error;
     }
-    fd = sock_listen(address, 0, 0, &s->rights);
+    if (fd < 0)
+        fd = sock_listen(address, 0, 0, &s->rights);
     if (fd >= 0)
         sock_set_keepalive(fd, address, &keepalive);
     error = fd < 0 ? fd : serve(s, fd, door);
@@ -123,25 +147,29 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
 }
 
 int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                     const struct conf_daemon *conf, const char **why)
+                     const struct conf_daemon *conf, int former, const char **why)
 {
     struct ops_socket model = {
         .worker = worker, .place = (char *)(uintptr_t)conf->control, .is_local = true};
     struct addr address = {.family = AF_UNIX, .un = {.path = conf->control}};
     int error = find_rights(conf, &model.rights, why);
 
-    return error ? error : open_at(out, &model, &address, door, why);
+    if (former >= 0 && (error || !has_socket_file(conf->control))) {
+        close(former); /* nobody can reach it */
+        former = -1;
+    }
+    return error ? error : open_at(out, &model, &address, former, door, why);
 }
 
 int ops_open_http(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                  const struct conf_daemon *conf, const char **why)
+                  const struct conf_daemon *conf, int former, const char **why)
 {
     struct ops_socket model = {.worker = worker, .place = (char *)(uintptr_t)conf->http};
     struct addr_spec spec;
 
     if (addr_spec_parse(conf->http, &spec))
         return -EINVAL; /* it has been checked */
-    return open_at(out, &model, &spec.literal, door, why);
+    return open_at(out, &model, &spec.literal, former, door, why);
 }
 
 bool ops_socket_is_at(const struct ops_socket *s, const char *place)
@@ -181,6 +209,12 @@ void ops_socket_close(struct ops_socket *s)
         unlink(s->place);
     if (s->http)
         http_stop_listening(s->http);
+}
+
+void ops_socket_leave(struct ops_socket *s)
+{
+    s->is_closed = true;
+    http_leave_socket(s->http);
 }
 
 void ops_socket_free(struct ops_socket *s)

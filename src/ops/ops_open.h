@@ -23,13 +23,14 @@ struct ops_socket {
 };
 
 /*
- * The UNIX socket; the HTTP address. Return 0 or a negative errno, with *why set to static text
- * when the errno alone would not tell (or NULL). `door` is borrowed.
+ * The UNIX socket; the HTTP address. `former` is one that listens there already, which is taken, or
+ * -1; its file has the rights that it had. Return 0 or a negative errno, with *why set to static
+ * text when the errno alone would not tell (or NULL). `door` is borrowed.
  */
 int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                     const struct conf_daemon *conf, const char **why);
+                     const struct conf_daemon *conf, int former, const char **why);
 int ops_open_http(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                  const struct conf_daemon *conf, const char **why);
+                  const struct conf_daemon *conf, int former, const char **why);
 
 /* Is it what the config calls `place`, and to be reached there? */
 bool ops_socket_is_at(const struct ops_socket *s, const char *place);
@@ -40,6 +41,9 @@ int ops_socket_change(struct ops_socket *s, const struct conf_daemon *conf, cons
 
 /* No new clients, and its file goes; who is here is served on. */
 void ops_socket_close(struct ops_socket *s);
+
+/* Another process goes on with it, and with its file. */
+void ops_socket_leave(struct ops_socket *s);
 
 /* Close and free it, with whoever is served. NULL is allowed. */
 void ops_socket_free(struct ops_socket *s);
