@@ -219,7 +219,9 @@ class Load:
 
     def line(self):
         left = max(0, self.deadline - time.monotonic())
-        if not select.select([self.process.stdout], [], [], left)[0]:
+        waiting = select.poll()
+        waiting.register(self.process.stdout, select.POLLIN)
+        if not waiting.poll(left * 1000):
             raise Failed("the load did not end in time")
         text = self.process.stdout.readline()
         if not text:
@@ -297,26 +299,27 @@ def measure(setup, proxy, row, window, idle):
             raise Failed("%s; %s" % (error, fate) if fate else str(error)) from error
 
 
-def run_child(setup, proxy, row, window, idle):
+def measured(setup, work):
     try:
         if not setup.shared_network:
             enter_namespace()
-        return measure(setup, proxy, row, window, idle)
+        return work()
     except (Failed, peers.Unavailable) as error:
         return {"error": str(error)}
     except Exception:  # told to the parent, which shows it beside the row
         return {"error": traceback.format_exc().strip().splitlines()[-1]}
 
 
-def run(setup, proxy, row, window, idle=0):
-    """Measures in a child, whose namespace goes away with it. Returns a dict, maybe an error."""
+def in_child(setup, work):
+    """What work() gives, a dict, or why it gives nothing; done in a child, whose namespace goes
+    away with it."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         try:
             with os.fdopen(writer, "w") as out:
-                json.dump(run_child(setup, proxy, row, window, idle), out)
+                json.dump(measured(setup, work), out)
         finally:
             os._exit(0)
     os.close(writer)
@@ -324,3 +327,8 @@ def run(setup, proxy, row, window, idle=0):
         text = answer.read()
     os.waitpid(pid, 0)
     return json.loads(text) if text else {"error": "the measurement ended without a word"}
+
+
+def run(setup, proxy, row, window, idle=0):
+    """One measurement. Returns a dict, maybe an error."""
+    return in_child(setup, lambda: measure(setup, proxy, row, window, idle))
