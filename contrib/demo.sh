@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # See penstock at work: install what is needed (Debian packages), build, start a web server as the upstream and
-# penstockd with a config of three lines before it, and send a request through.
+# penstockd before it, send a request through, and look at penstock's own page through a second forward.
 #
 #   contrib/demo.sh          stays, until Ctrl-C
 #   contrib/demo.sh --once   shows it and exits
@@ -41,13 +41,15 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Two free ports of the loopback address.
+# Free ports of the loopback address.
 ports=$(python3 -c '
 import socket
-both = [socket.socket() for _ in range(2)]
-for s in both: s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in both))')
-listen=${ports% *} behind=${ports#* }
+free = [socket.socket() for _ in range(4)]
+for s in free: s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in free))')
+# shellcheck disable=SC2086
+set -- $ports
+listen=$1 behind=$2 http=$3 page=$4
 
 mkdir "$work/www"
 echo "Hello from the upstream." > "$work/www/index.html"
@@ -55,11 +57,13 @@ python3 -m http.server --bind 127.0.0.1 --directory "$work/www" "$behind" > "$wo
 upstream=$!
 
 cat > "$work/penstock.conf" << CONF
+daemon = { control = "$work/control.sock"; http = "127.0.0.1:$http"; };
 rules = {
-  web = { listen = "127.0.0.1:$listen"; upstream = "127.0.0.1:$behind"; };
+  web  = { listen = "127.0.0.1:$listen"; upstream = "127.0.0.1:$behind"; };
+  page = { listen = "127.0.0.1:$page"; upstream = "127.0.0.1:$http"; };
 };
 CONF
-say "the config, three lines"
+say "the config: two forwards, the second to penstock's own page"
 cat "$work/penstock.conf"
 say "penstockd --config penstock.conf"
 "$dir/penstockd" --config "$work/penstock.conf" 2> "$work/penstockd.log" &
@@ -86,9 +90,14 @@ until grep -q ' end=done ' "$work/penstockd.log"; do
     sleep 0.1
 done
 grep ' end=done ' "$work/penstockd.log" | tail -n 1
+say "curl http://127.0.0.1:$page/v1/status"
+curl --silent --show-error --fail --max-time 10 "http://127.0.0.1:$page/v1/status"
+curl --silent --show-error --fail --max-time 10 "http://127.0.0.1:$page/" > "$work/page"
+grep -q '<title>penstock</title>' "$work/page"
+say "its page, live, through the second forward: http://127.0.0.1:$page/"
 if [ -n "$once" ]; then
     say "done"
     exit 0
 fi
-say "it goes on: try http://127.0.0.1:$listen/ yourself; Ctrl-C ends it. New log lines:"
+say "it goes on: open that in a browser, and try http://127.0.0.1:$listen/; Ctrl-C ends it. New log lines:"
 tail -n 0 -f "$work/penstockd.log" --pid="$daemon"

@@ -17,6 +17,7 @@ function way(e) {
     return e.rule + "  " + e.client + (e.upstream ? " → " + e.upstream : "");
 }
 
+// By the event's word; of one that is not here, its rule is told.
 const TEXTS = {
     hello: (e) => "listening to penstockd " + e.version + ", pid " + e.pid,
     opened: way,
@@ -46,7 +47,7 @@ function mood(e) {
 
 function makeRow(e) {
     const node = fromTemplate("event-template"), time = node.querySelector("time");
-    const text = (TEXTS[e.event] || ((other) => other.rule || ""))(e);
+    const text = Object.hasOwn(TEXTS, e.event) ? TEXTS[e.event](e) : e.rule || "";
 
     setText(time, clock(e.at_ms));
     setAttribute(time, "datetime", new Date(e.at_ms).toISOString());

@@ -73,6 +73,7 @@ export class Sessions {
     begin() {
         this.pages = [newPage("")];
         this.turn = 0;
+        this.isRefused = false; // the filter is none: nothing is asked until it is another
         this.query = {rule: byId("sessions-rule").value, client: byId("sessions-client").value.trim(),
                       state: byId("sessions-state").value, sort: byId("sessions-sort").value};
     }
@@ -87,6 +88,8 @@ export class Sessions {
     async look() {
         const pages = this.pages, page = pages[this.turn];
 
+        if (this.isRefused)
+            return;
         try {
             const said = await get("v1/sessions", {...this.query, after: page.after, limit: PAGE});
 
@@ -101,6 +104,7 @@ export class Sessions {
             if (this.pages !== pages)
                 return;
             this.begin();
+            this.isRefused = true;
             setText(byId("sessions-error"), error.message);
         }
         this.settle();

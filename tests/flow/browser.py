@@ -162,13 +162,13 @@ class Browser:
         return ["%s: %s" % (e["level"], e["message"]) for e in self.post("/se/log", type="browser")]
 
     def requests(self):
-        """The addresses that were asked for since the last call."""
+        """The addresses that were asked for since the last call, but for those within the browser."""
         urls = []
         for entry in self.post("/se/log", type="performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 urls.append(message["params"]["request"]["url"])
-        return urls
+        return [url for url in urls if not url.startswith(("chrome:", "data:"))]
 
     def hosts(self):
         return {urllib.parse.urlsplit(url).netloc for url in self.requests()}

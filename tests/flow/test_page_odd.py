@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page at / with answers that a daemon would hardly give: markup for names, very many rules and
+sessions, a flood of events."""
+
+from browser import Browser
+from fake_api import FakeApi, rule, session, status
+from harness import ONCE, check, check_equal, test, wait_for
+
+HOSTILE = ["<img src=x onerror=\"window.hurt=1\">", "<script>window.hurt=1</script>",
+           "\"><svg onload=window.hurt=1>", "__proto__", "a'b&amp;<b>c</b>", "javascript:hurt=1"]
+ROWS = "[...document.querySelectorAll('#sessions-rows tr')]"
+
+
+def hostile_world(fake):
+    fake.rules = [rule(text, upstream=text, state="paused", ended={text: 3, "done": 1},
+                       refused={text: 2}, sessions=1,
+                       listeners=[{"address": text, "state": text, "sessions": 0, "limit": 5}])
+                  for text in HOSTILE]
+    fake.sessions = [session(i + 1, rule=text, client=text, upstream=text, state=text,
+                             protocol=text) for i, text in enumerate(HOSTILE)]
+    fake.status = status(version=HOSTILE[0], engine=HOSTILE[1])
+    fake.status["config"]["path"] = HOSTILE[2]
+    fake.status["config"]["reload"] = {"outcome": "failed", "at_ms": 1700000001000,
+                                       "error": HOSTILE[0]}
+
+
+def markup_is_text(b, fake):
+    hostile_world(fake)
+    b.run("window.before = document.querySelectorAll('img, script, svg, b').length")
+    b.go(fake.url)
+    b.wait("document.querySelectorAll('tbody.rule').length", len(HOSTILE))
+    b.run("document.querySelectorAll('.fold').forEach((fold) => fold.click())")
+    for selector in (".name", ".way .upstream", ".address", ".refusals .what",
+                     "#sessions-rows .rule", "#sessions-rows .client", "#sessions-rows .upstream",
+                     "#sessions-rows .word"):
+        b.wait("JSON.stringify([...document.querySelectorAll(%r)].map((e) => e.textContent))"
+               ".length > 40" % selector)
+        check_equal(b.run("return [...document.querySelectorAll(arguments[0])]"
+                          ".map((e) => e.textContent)", selector), HOSTILE, "text of " + selector)
+    check_equal(b.text("#reload-error"), HOSTILE[0], "the error of the reload")
+    check_equal(b.text("#engine"), HOSTILE[1], "the engine")
+    wait_for(lambda: fake.streams == 1, "the page to read events")
+    fake.tell(*[dict(session(9, rule=text, client=text), event=kind, end=text, error=text,
+                     at_ms=1700000000000, outcome=text, generation=text)
+                for text in HOSTILE for kind in ("ended", "refused", "reloaded", text)])
+    b.wait("document.querySelectorAll('#events-list li').length", 1 + 4 * len(HOSTILE))
+    check_equal(b.run("return [document.querySelectorAll('img, b:not(.live-now), svg[onload], "
+                      "body script').length, typeof window.hurt]"), [0, "undefined"],
+                "what markup has made")
+
+
+def very_many_rules(b, fake):
+    fake.status = status(rules=3000)
+    fake.rules = [rule("r%04d" % i) for i in range(3000)]
+    fake.sessions = [session(i) for i in range(1, 10001)]
+    b.go(fake.url)
+    b.wait("document.querySelectorAll('tbody.rule').length", 100)
+    check("2,900" in b.text("#rules-more"), "what is left: %r" % b.text("#rules-more"))
+    b.type("r1234", "#rules-find")
+    b.wait("[...document.querySelectorAll('tbody.rule .name')].map((n) => n.textContent).join()",
+           "r1234")
+    b.run("const find = document.getElementById('rules-find'); find.value = ''; "
+          "find.dispatchEvent(new Event('input')); "
+          "document.getElementById('rules-more').focus()")
+    b.click("#rules-more")
+    b.wait("document.querySelectorAll('tbody.rule').length", 200)
+
+
+def pages_of_sessions(b, fake):
+    """Of 10,000, a page at a time; what is shown stays right."""
+    ids = ROWS + ".map((r) => Number(r.querySelector('.id').textContent))"
+    b.wait(ROWS + ".length", 25)
+    b.click("#sessions-more")
+    b.wait(ROWS + ".length", 50)
+    check_equal(b.run("return " + ids), list(range(1, 51)), "ids")
+    fake.sessions = [s for s in fake.sessions if s["id"] % 2 == 0]
+    b.wait(ids + ".every((id) => id % 2 === 0) && " + ROWS + ".length", 50)
+    check_equal(b.run("return " + ids), list(range(2, 101, 2)), "ids after some have gone")
+    fake.sessions = fake.sessions[:30]
+    b.wait(ROWS + ".length", 30)
+    b.wait("document.getElementById('sessions-more').hidden")
+    check_equal({q["limit"] for q in fake.asked}, {"25"}, "how many are asked for at a time")
+
+
+def held_and_flooded(b, fake):
+    count = "document.querySelectorAll('#events-list li').length"
+    opened = dict(session(5), event="opened", at_ms=1700000000000)
+    wait_for(lambda: fake.streams == 1, "the page to read events")
+    b.wait(count, 1)
+    b.click("#events-hold")
+    fake.tell(opened)
+    fake.tell(dict(opened, rule="last"))
+    b.wait("document.getElementById('events-hold').getAttribute('aria-pressed')", "true")
+    check_equal(b.run("return " + count), 1, "events while they are held")
+    b.click("#events-hold")
+    b.wait(count, 3)
+    fake.tell(*[opened] * 1000)
+    b.wait("document.getElementById('events-note').textContent.includes('too many')")
+    wait_for(lambda: fake.streams == 0, "the page to read no more")
+    b.wait(count, 100)
+
+
+def rests_while_hidden(b, fake):
+    def show(hidden):
+        b.run("Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+              "document.dispatchEvent(new Event('visibilitychange'))", hidden)
+
+    b.go(fake.url)
+    wait_for(lambda: fake.streams == 1, "the page to read events")
+    show(True)
+    b.wait("document.getElementById('live').dataset.is", "resting")
+    wait_for(lambda: fake.streams == 0, "the page to read no more")
+    show(False)
+    b.wait("document.getElementById('live').dataset.is", "updating")
+    wait_for(lambda: fake.streams == 1, "the page to read again")
+
+
+@test("page: in a browser, hostile names, very many of all, and unseen", ONCE)
+def odd(t):
+    fake, browser = FakeApi(), Browser(t.spawn)
+    try:
+        browser.requests()  # of the page that a browser begins with
+        browser.console()
+        markup_is_text(browser, fake)
+        very_many_rules(browser, fake)
+        pages_of_sessions(browser, fake)
+        held_and_flooded(browser, fake)
+        rests_while_hidden(browser, fake)
+        check_equal(browser.hosts(), {fake.url.split("/")[2]}, "hosts that were asked")
+        check_equal(browser.console(), [], "what the console says")
+    finally:
+        browser.close()
+        fake.close()
