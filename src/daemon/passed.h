@@ -15,10 +15,9 @@
 #define PASSED_SNAPSHOT  ".h"
 #define PASSED_SESSION   ".s"
 #define PASSED_LISTENING ".l"
-#define PASSED_OPERATORS ".lo" /* of the latter, the operators' that came by an upgrade in place   \
-                                */
-#define PASSED_CONF ".f"       /* the config at work */
-#define PASSED_SLOT ".c"       /* of one session each, with a number (flow/persist.h) */
+#define PASSED_OPERATORS ".lo" /* the operators' that came by an upgrade in place */
+#define PASSED_CONF      ".f"  /* the config at work */
+#define PASSED_SLOT      ".c"  /* of one session each, with a number (flow/persist.h) */
 
 /* `fd` is -1 in those that have been taken. */
 struct passed {

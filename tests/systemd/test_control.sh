@@ -25,4 +25,22 @@ control_socket_outlives_every_change() {
     systemctl stop "$unit" && [ ! -e $control ]
 }
 
-tests+=(control_socket_outlives_every_change)
+nobody_is_turned_away_from_the_control_socket() {
+    "$program" --version | grep -q '^control: yes' || return 77
+    write_conf <<< 'rules = { web = { listen = "127.0.0.1:80"; upstream = "127.0.0.1:7"; }; };'
+    start_clean && await control_answers || return 1
+    coproc ASKER { /tests/systemd/asker.py $control 2>&1; }
+    local answered asker=$ASKER_PID from=${ASKER[0]} to=${ASKER[1]}
+    for _ in 1 2 3; do
+        mark_journal
+        restart_once && await control_answers || return 1
+    done
+    mark_journal
+    kill -USR2 "$(main_pid)"
+    await has_line -g 'taken over' && await control_answers || return 1
+    eval "exec $to>&-"
+    read -r answered <&"$from"
+    wait "$asker" && [ "$answered" -gt 0 ]
+}
+
+tests+=(control_socket_outlives_every_change nobody_is_turned_away_from_the_control_socket)
