@@ -158,8 +158,9 @@ class Browser:
     # --- what it has noticed -------------------------------------------------------------------
 
     def console(self):
-        """What the page has said since the last call: lines of text, errors among them."""
-        return ["%s: %s" % (e["level"], e["message"]) for e in self.post("/se/log", type="browser")]
+        """What pages have said since the last call, but for the browser's own: lines of text."""
+        return ["%s: %s" % (e["level"], e["message"]) for e in self.post("/se/log", type="browser")
+                if not e["message"].startswith("chrome:")]
 
     def requests(self):
         """The addresses that were asked for since the last call, but for those within the browser."""

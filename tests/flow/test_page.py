@@ -259,8 +259,6 @@ def live(t):
     browser = Browser(t.spawn)
     try:
         w = Watched(t)
-        browser.requests()  # of the page that a browser begins with
-        browser.console()
         browser.go(w.url)
         rules_are_shown(w, browser)
         pair = rules_live(w, browser)

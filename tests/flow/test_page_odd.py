@@ -119,8 +119,6 @@ def rests_while_hidden(b, fake):
 def odd(t):
     fake, browser = FakeApi(), Browser(t.spawn)
     try:
-        browser.requests()  # of the page that a browser begins with
-        browser.console()
         markup_is_text(browser, fake)
         very_many_rules(browser, fake)
         pages_of_sessions(browser, fake)
