@@ -4,6 +4,7 @@
 #include "ops/json_diff.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/listen_text.h"
@@ -189,12 +190,36 @@ static int add_target_changes(json_t *options, const struct diff_rule *d)
     return error;
 }
 
+/* All of them, where the rule's own text tells only of the first and how many more. */
+static json_t *json_targets(const struct conf_rule *rule)
+{
+    char *all = NULL, text[LISTEN_TEXT_MAX];
+    size_t size;
+    FILE *out = open_memstream(&all, &size);
+    json_t *value;
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < rule->target_count; i++)
+        fprintf(out, "%s%s", i > 0 ? ", " : "",
+                target_text(rule, &rule->targets[i], text, sizeof(text)));
+    value = fclose(out) == 0 ? json_plain(all) : NULL;
+    free(all);
+    return value;
+}
+
+static json_t *upstream_of(const struct conf_rule *rule)
+{
+    if (!rule)
+        return json_null();
+    return rule->target_count > 1 ? json_targets(rule) : json_plain(rule->upstream_text);
+}
+
 static json_t *json_upstream(const struct diff_rule *d)
 {
     if (d->old && d->new && !d->upstream_changed)
         return json_null();
-    return json_pack("{s:o,s:o}", "old", d->old ? json_plain(d->old->upstream_text) : json_null(),
-                     "new", d->new ? json_plain(d->new->upstream_text) : json_null());
+    return json_pack("{s:o,s:o}", "old", upstream_of(d->old), "new", upstream_of(d->new));
 }
 
 static json_t *json_rule_change(const struct conf_diff *diff, const struct diff_rule *d)

@@ -241,6 +241,60 @@ START_TEST(users_that_are_not_there_are_warned_of)
 }
 END_TEST
 
+/* The rules' names, with their files, of a config as if it was edited so. */
+static char *edited(const char *name, const char *text)
+{
+    struct conf_edit edit = {name, text};
+    struct conf_errors errors;
+    struct conf *conf = conf_load_edited("p.conf", &edit, &errors);
+    char *names = conf == NULL ? said(&errors) : strdup(""), *more;
+
+    for (size_t i = 0; conf != NULL && i < conf->rule_count; i++) {
+        ck_assert_int_gt(asprintf(&more, "%s%s at %s:%u\n", names, conf->rules[i].name,
+                                  conf->rules[i].at.file, conf->rules[i].at.line),
+                         0);
+        free(names);
+        names = more;
+    }
+    conf_errors_free(&errors);
+    conf_unref(conf);
+    return names;
+}
+
+static void expect_edited(const char *name, const char *text, const char *expected)
+{
+    char *names = edited(name, text);
+
+    ck_assert_str_eq(names, expected);
+    free(names);
+}
+
+#define RULE_B "\nrules = { b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; }; };"
+#define RULE_C "rules = { c = { listen = \"1.2.3.4:3\"; upstream = \"h:1\"; }; };"
+
+START_TEST(a_file_is_looked_at_before_it_is_there)
+{
+    write_file("p.conf", "rules = { " RULE_A " };");
+    expect_edited("b.conf", RULE_B, "a at p.conf:1\nb at ./conf.d/b.conf:2\n");
+    expect_edited("b.conf", NULL, "a at p.conf:1\n");
+    ck_assert_int_eq(mkdir("conf.d", 0777), 0);
+    write_file("conf.d/c.conf", RULE_C);
+    expect_edited("b.conf", RULE_B,
+                  "a at p.conf:1\nb at ./conf.d/b.conf:2\nc at ./conf.d/c.conf:1\n");
+    expect_edited("d.conf", RULE_B,
+                  "a at p.conf:1\nc at ./conf.d/c.conf:1\nb at ./conf.d/d.conf:2\n");
+    expect_edited("c.conf", RULE_B, "a at p.conf:1\nb at ./conf.d/c.conf:2\n");
+    expect_edited("c.conf", NULL, "a at p.conf:1\n");
+    expect_edited("d.conf", RULE_C,
+                  "./conf.d/d.conf:1: rule \"c\" is defined twice, first at ./conf.d/c.conf:1\n"
+                  "./conf.d/d.conf:1: rule \"c\": 1.2.3.4:3 is taken by 1.2.3.4:3 at "
+                  "./conf.d/c.conf:1\n");
+    expect_edited("d.conf", "rules = 5;",
+                  "./conf.d/d.conf:1: \"rules\" must be a group: rules = { ... };\n");
+    ck_assert_int_ne(access("conf.d/d.conf", F_OK), 0);
+}
+END_TEST
+
 static TCase *files_case(void)
 {
     TCase *tcase = tcase_create("files");
@@ -254,6 +308,7 @@ static TCase *files_case(void)
     tcase_add_test(tcase, errors_of_all_files_are_said_in_their_order);
     tcase_add_test(tcase, what_holds_for_all_rules_has_one_place);
     tcase_add_test(tcase, a_socket_s_directory_must_be_there);
+    tcase_add_test(tcase, a_file_is_looked_at_before_it_is_there);
     tcase_add_test(tcase, users_that_are_not_there_are_warned_of);
     return tcase;
 }
