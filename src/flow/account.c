@@ -246,13 +246,17 @@ void account_adopted(const struct session *s)
     atomic_fetch_add_explicit(&s->rule->account.opened, 1, memory_order_relaxed);
 }
 
+void account_connected(const struct session *s)
+{
+    if (!s->udp)
+        histogram_add(&s->rule->account.connect, s->connect_ms);
+}
+
 static void time_session(struct account *a, const struct session *s)
 {
     int64_t lasted = clock_monotonic_ms() - s->started;
 
     histogram_add(&a->lasted, lasted > 0 ? (uint64_t)lasted : 0);
-    if (!s->udp && s->connected)
-        histogram_add(&a->connect, s->connect_ms);
 }
 
 void account_lost(struct rule *rule)

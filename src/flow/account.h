@@ -26,8 +26,8 @@ const char *end_word(enum end end);
 struct session;
 struct rule;
 
-/* A rule's counters; they only grow. Those of a live session are added when it ends: totals.h has
- * them all. Sessions that live now are `opened` less the sum of `ended`. */
+/* A rule's counters; they only grow. What a live session has carried is added when it ends:
+ * totals.h has it all. Sessions that live now are `opened` less the sum of `ended`. */
 struct account {
     atomic_ullong opened;        /* sessions that have begun */
     atomic_ullong ended[ENDS];   /* sessions that have ended, by reason */
@@ -54,6 +54,9 @@ void account_opened(const struct session *s);
 
 /* The same for one that another process has begun; nobody is told. */
 void account_adopted(const struct session *s);
+
+/* Its upstream has been reached, as connect_ms says. */
+void account_connected(const struct session *s);
 
 /* Such a one that can't be gone on with: it has ended. */
 void account_lost(struct rule *rule);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/account.h"
 #include "flow/udp.h"
 #include "flow/worker.h"
 #include "os/dgram.h"
@@ -89,6 +90,7 @@ static struct verdict connected(struct session *s)
 {
     s->connected = true;
     s->connect_ms = (uint32_t)(clock_monotonic_ms() - s->started);
+    account_connected(s);
     return VERDICT_NEXT;
 }
 

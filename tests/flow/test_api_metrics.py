@@ -54,6 +54,7 @@ def tcp_counts(t):
     talked = 2 * len("exchange 1;")
     numbers_are(m, {"penstock_sessions": 1, "penstock_sessions_limit": 2,
                     "penstock_sessions_opened_total": 2,
+                    "penstock_connect_duration_seconds_count": 2,
                     "penstock_session_duration_seconds_count": 1,
                     "penstock_dropped_datagrams_total": None}, rule="web")
     numbers_are(m, {"penstock_relayed_bytes_total": talked + 1000}, rule="web", direction="in")

@@ -65,6 +65,9 @@ undo_drop_ins() {
     systemctl daemon-reload
 }
 
+# What is in the store besides: the config, and the control socket.
+stored_always() { "$program" --version | grep -q '^control: yes' && echo 2 || echo 1; }
+
 # Restart as an administrator does; it must be another process then.
 restart_once() {
     local pid

@@ -30,7 +30,7 @@ CONF
     expect ActiveState "$(show ActiveState)" active || return 1
     await has_line RULE=first END=done && await has_line RULE=second END=done || return 1
     # They are the manager's anyway, and not put into its store.
-    expect NFileDescriptorStore "$(show NFileDescriptorStore)" 1 || return 1
+    expect NFileDescriptorStore "$(show NFileDescriptorStore)" "$(stored_always)" || return 1
     exec {s}<> /dev/tcp/127.0.0.1/8001
     echo_over "$s" before && restart_once && echo_over "$s" after && works 8001 && works 8002 || return 1
     exec {s}>&-

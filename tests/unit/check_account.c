@@ -143,7 +143,7 @@ static void all_agree(void)
     ck_assert_uint_eq(w.worker.served, heard.ended);
     ck_assert_uint_eq(w.worker.refused, heard.refused);
     ck_assert_uint_eq(values(&a->lasted), heard.ended);
-    ck_assert_uint_le(values(&a->connect), heard.ended);
+    ck_assert_uint_le(values(&a->connect), heard.opened);
 }
 
 static bool told_so_often(void *arg)
@@ -172,6 +172,7 @@ START_TEST(a_session_opens_and_ends)
     ck_assert_uint_eq(heard.last_opened, s->id);
     ck_assert(addr_equal(&heard.client, &s->client));
     ck_assert_uint_eq(values(&account()->lasted), 0);
+    ck_assert_uint_eq(values(&account()->connect), 1);
     all_agree();
     peer = accept(up, NULL, NULL);
     close(peer);
