@@ -41,11 +41,11 @@ static bool add_text(struct json_list *l, const char *text)
     return true;
 }
 
-/* Written twice only if there was no room for it. */
+/* Written twice only if there was no room for it. Without any room there is no text yet. */
 static bool add_json(struct json_list *l, const json_t *item)
 {
     size_t room = l->room - l->size;
-    size_t size = json_dumpb(item, l->text + l->size, room, JSON_COMPACT);
+    size_t size = json_dumpb(item, room > 0 ? l->text + l->size : NULL, room, JSON_COMPACT);
 
     if (size == 0 || (size > room && !make_room(l, size)))
         return false;
