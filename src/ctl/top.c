@@ -4,6 +4,7 @@
 
 #include "ctl/top.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,30 +21,33 @@ const char top_summary[] = "rules and sessions live, on the whole terminal";
 /* --- drawing -----------------------------------------------------------------------------------
  */
 
-/* What is in the table. */
-static void draw_caption(struct top *t, int row)
+/* What is in the table. Returns the columns that are taken. */
+static int draw_caption(const struct top *t, int row)
 {
     const struct draw *d = &t->term.draw;
     const struct top_rule *rule = t->of ? top_picked_rule(t) : NULL;
-    size_t shown = t->of ? t->sessions.shown_count : t->rules.shown_count;
-    int column;
+    bool cut =
+        rule && t->sessions.count >= SESSIONS_MOST && rule->sessions > (int64_t)t->sessions.count;
 
-    if (t->of && !rule)
-        column = draw_print(d, row, 0, d->columns, INK_BAD, "There is no rule %s any more", t->of);
-    else if (t->of)
-        column = draw_print(d, row, 0, d->columns, INK_STRONG, "%s: %s, %zu of %lld sessions%s",
-                            rule->name, value_text(rule->said, "state"), shown,
-                            (long long)rule->sessions,
-                            t->sessions.more && t->sessions.count >= SESSIONS_MOST
-                                ? " (the first 1000 are looked at)"
-                                : "");
-    else
-        column = draw_print(d, row, 0, d->columns, INK_STRONG, "%zu of %zu rules", shown,
-                            t->rules.count);
+    if (!t->of)
+        return draw_print(d, row, 0, d->columns, INK_STRONG, "%zu of %zu rules",
+                          t->rules.shown_count, t->rules.count);
+    if (!rule)
+        return draw_print(d, row, 0, d->columns, INK_BAD, "There is no rule %s any more", t->of);
+    return draw_print(d, row, 0, d->columns, INK_STRONG, "%s: %s, %zu of %" PRId64 " sessions%s",
+                      rule->name, value_text(rule->said, "state"), t->sessions.shown_count,
+                      rule->sessions, cut ? " (the first 1000 are looked at)" : "");
+}
+
+/* What else is to be known of it. */
+static void draw_mark(const struct top *t, int row, int column)
+{
+    const struct draw *d = &t->term.draw;
+
     if (t->frozen)
-        draw_text(d, row, column + 2, d->columns, INK_ODD, "FROZEN");
+        draw_text(d, row, column, d->columns, INK_ODD, "FROZEN");
     else if (t->away)
-        draw_text(d, row, column + 2, d->columns, INK_BAD, "NO ANSWER");
+        draw_text(d, row, column, d->columns, INK_BAD, "NO ANSWER");
 }
 
 static void draw_tables(struct top *t)
@@ -52,7 +56,8 @@ static void draw_tables(struct top *t)
     bool is_roomy = t->term.draw.rows >= ROOMY_ROWS;
     int row = is_roomy ? head_draw(t, 0) : 0, left;
 
-    draw_caption(t, row++);
+    draw_mark(t, row, draw_caption(t, row) + 2);
+    row++;
     if (is_roomy && rule)
         row = head_rule_draw(t, row, rule);
     left = t->term.draw.rows - 3 - row;

@@ -11,12 +11,25 @@
 #include "ctl/top.h"
 #include "ctl/value.h"
 
-#define CHANGE_MS 10000 /* a reload may have names to look up */
+#define CHANGE_MS 3000
+#define RELOAD_MS 10000 /* it is answered when it is over */
 
 void ask_begin(struct top *t, enum ask_kind kind, const char *rule, int64_t id)
 {
     t->ask = (struct top_ask){.kind = kind, .rule = rule ? must(strdup(rule)) : NULL, .id = id};
     term_forget(); /* nothing that was pressed before answers it */
+}
+
+/* Of all rules of that name: one may have been removed, and another come. */
+static int64_t sessions_of(const struct top *t, const char *rule)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < t->rules.count; i++) {
+        if (strcmp(t->rules.all[i].name, rule) == 0)
+            sum += t->rules.all[i].sessions;
+    }
+    return sum;
 }
 
 static void forget(struct top *t)
@@ -28,14 +41,12 @@ static void forget(struct top *t)
 char *ask_text(const struct top *t)
 {
     const struct top_ask *ask = &t->ask;
-    const struct top_rule *rule = ask->rule ? rules_find(&t->rules, ask->rule) : NULL;
-    int64_t sessions = rule ? rule->sessions : 0;
-
     switch (ask->kind) {
     case ASK_KILL:
         return must_print("End session %" PRId64 " of %s?", ask->id, ask->rule);
     case ASK_KILL_RULE:
-        return must_print("End all sessions of %s (%" PRId64 " now)?", ask->rule, sessions);
+        return must_print("End all sessions of %s (%" PRId64 " now)?", ask->rule,
+                          sessions_of(t, ask->rule));
     case ASK_PAUSE:
         return must_print("Pause %s? New clients will wait, sessions go on.", ask->rule);
     case ASK_RESUME:
@@ -105,7 +116,9 @@ static void change(struct top *t)
     char *path = path_of(&t->ask);
     struct reply reply;
 
-    client_limit(t->client, CHANGE_MS);
+    top_say(t, false, "Waiting for penstockd ...");
+    top_draw(t);
+    client_limit(t->client, t->ask.kind == ASK_RELOAD ? RELOAD_MS : CHANGE_MS);
     reply = client_call(t->client, kills ? "DELETE" : "POST", path);
     if (reply.status == STATUS_OK)
         tell_done(t, reply.body);

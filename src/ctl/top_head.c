@@ -191,19 +191,18 @@ static void say(const struct top *t, int row, enum ink ink, const char *text)
 static void say_what_there_is(struct top *t, int row)
 {
     const struct top_pane *p = top_pane(t);
-    char *text = NULL;
+    char *question, *text = NULL;
 
-    if (t->ask.kind != ASK_NOTHING) {
-        char *question = ask_text(t);
-
+    if (t->message) {
+        say(t, row, t->message_is_bad ? INK_BAD : INK_STRONG, t->message);
+    } else if (t->ask.kind != ASK_NOTHING) {
+        question = ask_text(t);
         text = must_print("%s [y/N] ", question);
         say(t, row, INK_ODD, text);
         free(question);
     } else if (p->typing) {
         text = must_print("Filter: %s", p->filter);
         say(t, row, INK_STRONG, text);
-    } else if (t->message) {
-        say(t, row, t->message_is_bad ? INK_BAD : INK_STRONG, t->message);
     } else if (t->away) {
         text = must_print("No answer, trying again. %s", t->away);
         say(t, row, INK_BAD, text);
