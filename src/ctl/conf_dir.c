@@ -58,6 +58,8 @@ int conf_dir_open(struct conf_dir *d, const char *config, int64_t ms)
         d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->fd < 0 && errno != ENOENT)
             return -errno;
+        if (d->made && d->fd >= 0 && fchmod(d->fd, 0755) != 0) /* whatever our umask is */
+            return -errno;
         error = d->fd >= 0 ? lock(d->fd, ms) : 0;
         again = error == 0 && !(d->fd >= 0 && is_there(d));
         if (again && d->fd >= 0) {

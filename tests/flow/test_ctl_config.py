@@ -169,9 +169,10 @@ def diff(t):
 def add_remove(t):
     w = World(t).start()
     one, two, before = w.free(), w.free(), w.files()
-    out = w.ctl.ask("add", "ssh", one + "," + two, w.to, "--max", "2", "-o", "connect_timeout=5s",
-                    "--option=keepalive=off", "-o", "on_change=kill", "-o", "idle_timeout=3600")
-    check_equal(out, w.said("ssh", "added", 1, 0), "what it says")
+    check_equal(w.ctl.run("add", "ssh", one + "," + two, w.to, "--max", "2", "-o",
+                          "connect_timeout=5s", "--option=keepalive=off", "-o", "on_change=kill",
+                          "-o", "idle_timeout=3600", preexec_fn=lambda: os.umask(0o077)),
+                (0, w.said("ssh", "added", 1, 0), ""), "what it says")
     check_equal(w.files()[w.file("ssh")].decode(),
                 "# By penstock add; penstock remove ssh deletes this file.\n"
                 "rules = {\n"
