@@ -113,36 +113,39 @@ static void free_list(struct json_list *list)
     free(l);
 }
 
-/* The rules by their names; NULL without memory. */
-static struct table *names_of(const struct worker *w)
+/* The slice's rules, by their names: each leads to its place. NULL without memory. */
+static struct table *places_of(struct rule_list *l, size_t count)
 {
-    struct table *names = table_new();
+    struct table *places = table_new();
 
-    if (!names)
-        return NULL;
-    list_for_each (link, next, &w->rules) {
-        struct rule *rule = container_of(link, struct rule, link);
-
-        if (table_insert(names, rule->conf->name, rule)) {
-            table_free(names);
+    for (size_t i = 0; places && i < count; i++) {
+        l->found[i] = NULL;
+        if (table_insert(places, l->rules[l->first + i].conf->name, &l->found[i])) {
+            table_free(places);
             return NULL;
         }
     }
-    return names;
+    return places;
 }
 
 /* One may have gone since the list began, or have come back. */
 static bool look(struct json_list *list, size_t first, size_t count)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
-    struct table *names = names_of(l->worker);
+    struct table *places;
 
-    if (!names)
-        return false;
     l->first = first;
-    for (size_t i = 0; i < count; i++)
-        l->found[i] = table_find(names, l->rules[first + i].conf->name);
-    table_free(names);
+    places = places_of(l, count);
+    if (!places)
+        return false;
+    list_for_each (link, next, &l->worker->rules) {
+        const struct rule *rule = container_of(link, struct rule, link);
+        const struct rule **place = table_find(places, rule->conf->name);
+
+        if (place)
+            *place = rule;
+    }
+    table_free(places);
     return true;
 }
 
@@ -161,6 +164,24 @@ static void add(struct rule_list *l, const struct rule *rule, const struct total
 {
     conf_ref(rule->conf->conf);
     l->rules[l->list.count++] = (struct shown_rule){rule->conf, totals[rule->number]};
+}
+
+/* The rules by their names; NULL without memory. */
+static struct table *names_of(const struct worker *w)
+{
+    struct table *names = table_new();
+
+    if (!names)
+        return NULL;
+    list_for_each (link, next, &w->rules) {
+        struct rule *rule = container_of(link, struct rule, link);
+
+        if (table_insert(names, rule->conf->name, rule)) {
+            table_free(names);
+            return NULL;
+        }
+    }
+    return names;
 }
 
 /* Those of the config in its order, and then the others. 0, or -1 without memory. */
