@@ -27,7 +27,7 @@ enum {
 static const struct slot slots[SLOTS] = {
     [AT_ID] = {.title = "ID", .right = true, .least = 4, .want = 4},
     [AT_CLIENT] = {.title = "CLIENT", .rank = 1, .least = 12, .want = 12},
-    [AT_UPSTREAM] = {.title = "UPSTREAM", .rank = 7, .least = 12, .want = 12},
+    [AT_UPSTREAM] = {.title = "UPSTREAM", .rank = 7, .least = 8, .want = 12},
     [AT_STATE] = {.title = "STATE", .rank = 4, .least = 5, .want = 5},
     [AT_AGE] = {.title = "AGE", .right = true, .rank = 3, .least = 6, .want = 6},
     [AT_IDLE] = {.title = "IDLE", .right = true, .rank = 2, .least = 6, .want = 6},
