@@ -52,6 +52,7 @@ END_TEST
 START_TEST(what_is_not_given_has_a_default)
 {
     char line[] = "penstock status", watch[] = "penstock status --watch";
+    char top[] = "penstock top", often[] = "penstock top --interval 250ms";
     struct args a;
 
     unsetenv("PENSTOCK_SOCKET");
@@ -64,6 +65,10 @@ START_TEST(what_is_not_given_has_a_default)
     ck_assert(parse(&a, watch));
     ck_assert_str_eq(a.socket, "/of/the/environment");
     ck_assert_int_eq(a.watch_ms, 2000);
+    ck_assert(parse(&a, top));
+    ck_assert_int_eq(a.interval_ms, 1000);
+    ck_assert(parse(&a, often));
+    ck_assert_int_eq(a.interval_ms, 250);
 }
 END_TEST
 
@@ -114,6 +119,8 @@ static const struct {
     {"penstock sessions --limit 99999999999999999999",
      "penstock: --limit \"99999999999999999999\": allowed: a whole number from 1 on\n"},
     {"penstock rules --watch=1ms", "penstock: --watch \"1ms\": allowed: 100ms to 1d\n"},
+    {"penstock top --interval 5ms", "penstock: --interval \"5ms\": allowed: 100ms to 1d\n"},
+    {"penstock top --json", "penstock: top has no option --json\n"},
     {"penstock wait-ready --timeout 5m",
      "penstock: --timeout \"5m\": unknown unit, allowed: a whole number and ms, s, min, h or d "
      "(\"250ms\", \"10min\")\n"},
