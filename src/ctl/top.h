@@ -9,6 +9,9 @@
  *   top_table.c     draws a table
  *   top_view_*.c    what is in the tables
  *   top_help.c      draws the help
+ *
+ * Pure, and tested without a terminal: top_rules.c and top_sessions.c (what the daemon says),
+ * top_list.c, top_layout.c and top_text.c. top_term.c and top_draw.c know ncurses.
  */
 #ifndef PENSTOCK_CTL_TOP_H
 #define PENSTOCK_CTL_TOP_H

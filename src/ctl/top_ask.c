@@ -134,7 +134,8 @@ void ask_withdraw(struct top *t)
     if (t->ask.kind != ASK_KILL)
         return;
     forget(t);
-    top_say(t, true, "penstockd was restarted, and that session is gone. Nothing was done.");
+    top_say(t, true,
+            "Another penstockd answers now, whose sessions may be others. Nothing was done.");
 }
 
 /* An id means a session only to the process that has told it: is it still that one? */

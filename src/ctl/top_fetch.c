@@ -86,7 +86,7 @@ static void take_status(struct top *t, const struct reply *reply)
     if (t->status && !is_same(reply->body, t->status)) {
         rules_other_process(&t->rules);
         sessions_other(&t->sessions);
-        t->picked_id = 0; /* ids count from 1 again */
+        t->picked_id = 0; /* its ids may be those of others */
         ask_withdraw(t);
     }
     json_decref(t->status);
