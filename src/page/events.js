@@ -14,16 +14,16 @@ const RETRY_MS = [1000, 2000, 5000];
 const CALM = ["done", "idle-timeout", "drained"];
 
 function way(e) {
-    return e.rule + "  " + e.client + (e.upstream ? " → " + e.upstream : "");
+    return e.client + (e.upstream ? " → " + e.upstream : "");
 }
 
-// By the event's word; of one that is not here, its rule is told.
+// By the event's word.
 const TEXTS = {
     hello: (e) => "listening to penstockd " + e.version + ", pid " + e.pid,
     opened: way,
-    ended: (e) => way(e) + "  in " + size(e.bytes_in) + ", out " + size(e.bytes_out) + ", " +
+    ended: (e) => way(e) + "\nin " + size(e.bytes_in) + ", out " + size(e.bytes_out) + ", " +
         span(e.age_ms),
-    refused: (e) => way(e),
+    refused: way,
     reloaded: (e) => "generation " + e.generation + ": " + e.added + " added, " + e.removed +
         " removed, " + e.changed + " changed" + (e.failed ? ", " + e.failed + " failed" : ""),
     dropped: (e) => e.error,
@@ -47,14 +47,15 @@ function mood(e) {
 
 function makeRow(e) {
     const node = fromTemplate("event-template"), time = node.querySelector("time");
-    const text = Object.hasOwn(TEXTS, e.event) ? TEXTS[e.event](e) : e.rule || "";
+    const text = Object.hasOwn(TEXTS, e.event) ? TEXTS[e.event](e) : "";
 
     setText(time, clock(e.at_ms));
     setAttribute(time, "datetime", new Date(e.at_ms).toISOString());
     setAttribute(time, "title", date(e.at_ms));
     setText(node.querySelector(".word"), wordOf(e));
+    setText(node.querySelector(".rule"), e.rule || "");
     setText(node.querySelector(".text"), text + (e.error && e.event !== "dropped"
-        ? "  " + e.error : ""));
+        ? (text && "\n") + e.error : ""));
     setAttribute(node, "data-is", mood(e));
     setAttribute(node, "data-event", e.event);
     return node;

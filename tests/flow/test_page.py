@@ -161,8 +161,7 @@ def sessions_are_found(w, b, pair):
 
 
 def events_appear(w, b, pair):
-    events = "[...document.querySelectorAll('#events-list li')].map((e) => " \
-             "e.querySelector('.word').textContent + ' ' + e.querySelector('.text').textContent)"
+    events = "[...document.querySelectorAll('#events-list li')].map((e) => e.textContent)"
 
     def told(*words):
         b.wait("%s.some((e) => %r.every((word) => e.includes(word)))" % (events, list(words)))
