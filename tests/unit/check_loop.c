@@ -9,10 +9,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,83 +17,8 @@
 #include "loop/engine.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
+#include "loop_probe.h"
 #include "suite.h"
-
-static const enum loop_engine engines[] = {LOOP_SELECT, LOOP_EPOLL};
-
-static struct loop *make(int i)
-{
-    struct loop *loop = loop_new(engines[i]);
-
-    ck_assert_ptr_nonnull(loop);
-    return loop;
-}
-
-/* What the callbacks of these tests see and do. */
-struct probe {
-    struct watch watch;
-    struct loop *loop;
-    int calls;
-    unsigned events;
-    int near; /* our end of a pair, and ... */
-    int peer; /* ... the other */
-    struct probe *victim;
-    int *left; /* what is counted down */
-    struct deferred deferred;
-};
-
-static void set_up(struct probe *p, struct loop *loop)
-{
-    int fds[2];
-
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    *p = (struct probe){.watch = WATCH_NONE, .loop = loop, .near = fds[0], .peer = fds[1]};
-}
-
-static void start(struct probe *p, unsigned events, watch_fn *fn)
-{
-    ck_assert_int_eq(loop_watch(p->loop, &p->watch, p->near, events, fn), 0);
-}
-
-static void tear_down(struct probe *p)
-{
-    int fd = p->watch.fd;
-
-    loop_unwatch(p->loop, &p->watch);
-    if (fd >= 0)
-        close(fd);
-    if (p->peer >= 0)
-        close(p->peer);
-}
-
-static void note_and_stop(struct watch *w, unsigned events)
-{
-    struct probe *p = container_of(w, struct probe, watch);
-
-    p->calls++;
-    p->events = events;
-    loop_stop(p->loop);
-}
-
-/* A loop that is stopped by a timer, for what must not happen. */
-struct stopper {
-    struct timer timer;
-    struct loop *loop;
-};
-
-static void stop_at(struct timer *t)
-{
-    loop_stop(container_of(t, struct stopper, timer)->loop);
-}
-
-static void run_for(struct loop *loop, int ms)
-{
-    struct stopper s = {.loop = loop};
-
-    ck_assert_int_eq(loop_timer(loop, &s.timer, ms, stop_at), 0);
-    ck_assert_int_eq(loop_run(loop), 0);
-    loop_timer_stop(loop, &s.timer);
-}
 
 START_TEST(readable_and_writable_are_told_apart)
 {
@@ -283,144 +205,6 @@ START_TEST(what_is_freed_is_freed_after_the_batch)
     }
     ck_assert_int_eq(loop_run(loop), 0);
     ck_assert_uint_eq(loop_watched(loop), 0);
-    loop_free(loop);
-}
-END_TEST
-
-/* --- many descriptors ------------------------------------------------------------------------ */
-
-static void raise_limit(void)
-{
-    struct rlimit rl;
-
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &rl), 0);
-    rl.rlim_cur = rl.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &rl), 0);
-    ck_assert_msg(rl.rlim_max > 3 * FD_SETSIZE, "the hard RLIMIT_NOFILE is too low for this test");
-}
-
-static void read_one(struct watch *w, unsigned events)
-{
-    struct probe *p = container_of(w, struct probe, watch);
-    char byte;
-
-    (void)events;
-    ck_assert_int_eq(read(w->fd, &byte, 1), 1);
-    p->calls++;
-    if (--*p->left == 0)
-        loop_stop(p->loop);
-}
-
-/* Descriptors far beyond FD_SETSIZE, all of them ready at once: each is called exactly once. */
-static void many(enum loop_engine engine, const char *name_after)
-{
-    enum { COUNT = FD_SETSIZE + 200 };
-    struct loop *loop = loop_new(engine);
-    struct probe *probes = calloc(COUNT, sizeof(*probes));
-    int left = COUNT;
-
-    raise_limit();
-    ck_assert_ptr_nonnull(loop);
-    ck_assert_ptr_nonnull(probes);
-    for (int i = 0; i < COUNT; i++) {
-        set_up(&probes[i], loop);
-        start(&probes[i], LOOP_READ, read_one);
-        probes[i].left = &left;
-    }
-    ck_assert_int_gt(probes[COUNT - 1].watch.fd, 2 * FD_SETSIZE);
-    ck_assert_str_eq(loop_engine_name(loop), name_after);
-    for (int i = 0; i < COUNT; i++)
-        ck_assert_int_eq(write(probes[i].peer, "x", 1), 1);
-    ck_assert_int_eq(loop_run(loop), 0);
-    for (int i = 0; i < COUNT; i++) {
-        ck_assert_int_eq(probes[i].calls, 1);
-        tear_down(&probes[i]);
-    }
-    ck_assert_uint_eq(loop_watched(loop), 0);
-    free(probes);
-    loop_free(loop);
-}
-
-START_TEST(more_than_fd_setsize)
-{
-    many(engines[_i], engines[_i] == LOOP_SELECT ? "select" : "epoll");
-}
-END_TEST
-
-START_TEST(auto_moves_while_running)
-{
-    many(LOOP_AUTO, engine_epoll ? "epoll" : "select");
-}
-END_TEST
-
-static void watch_more(struct watch *w, unsigned events)
-{
-    struct probe *p = container_of(w, struct probe, watch);
-
-    (void)events;
-    p->calls++;
-    for (int i = 0; i < 300; i++) {
-        set_up(&p->victim[i], p->loop);
-        start(&p->victim[i], 0, note_and_stop);
-    }
-    loop_change(p->loop, &p->watch, 0);
-}
-
-static void note_engine(void *arg, const char *engine)
-{
-    *(const char **)arg = engine;
-}
-
-/* The move happens within a batch; the events at hand, of the old engine, still arrive. */
-START_TEST(a_move_in_the_middle_of_a_batch_loses_nothing)
-{
-    struct loop *loop = loop_new(LOOP_AUTO);
-    struct probe first, second, *more = calloc(300, sizeof(*more));
-    const char *moved = NULL;
-
-    ck_assert_ptr_nonnull(loop);
-    ck_assert_ptr_nonnull(more);
-    loop_on_move(loop, note_engine, &moved);
-    set_up(&first, loop);
-    set_up(&second, loop);
-    first.victim = more;
-    start(&first, LOOP_WRITE, watch_more);
-    start(&second, LOOP_WRITE, note_and_stop);
-    ck_assert_str_eq(loop_engine_name(loop), "select");
-    ck_assert_int_eq(loop_run(loop), 0);
-    ck_assert_int_eq(first.calls, 1);
-    ck_assert_int_eq(second.calls, 1);
-    if (engine_epoll)
-        ck_assert_str_eq(moved, "epoll");
-    ck_assert_uint_eq(loop_watched(loop), 302);
-    for (int i = 0; i < 300; i++)
-        tear_down(&more[i]);
-    tear_down(&first);
-    tear_down(&second);
-    free(more);
-    loop_free(loop);
-}
-END_TEST
-
-/* With more ready than one batch holds, those at the end get their turn too. */
-START_TEST(nobody_starves)
-{
-    enum { COUNT = ENGINE_BATCH * 2 + 10 };
-    struct loop *loop = make(_i);
-    struct probe *probes = calloc(COUNT, sizeof(*probes));
-
-    raise_limit();
-    for (int i = 0; i < COUNT; i++) {
-        set_up(&probes[i], loop);
-        start(&probes[i], LOOP_WRITE, note_and_stop);
-    }
-    for (int i = 0; i < 8; i++)
-        ck_assert_int_eq(loop_run(loop), 0);
-    for (int i = 0; i < COUNT; i++) {
-        ck_assert_msg(probes[i].calls > 0, "watch %d of %d was never called", i, COUNT);
-        tear_down(&probes[i]);
-    }
-    free(probes);
     loop_free(loop);
 }
 END_TEST
@@ -641,11 +425,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("loop");
-    TCase *tcase = tcase_create("each engine"), *both = tcase_create("auto");
-    int n = engine_epoll ? 2 : 1;
+    TCase *tcase = tcase_create("each engine");
+    int n = engine_count();
 
     suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, both);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, readable_and_writable_are_told_apart, 0, n);
     tcase_add_loop_test(tcase, it_is_level_triggered, 0, n);
@@ -653,8 +436,6 @@ int main(void)
     tcase_add_loop_test(tcase, a_callback_closes_its_own_and_another_watch, 0, n);
     tcase_add_loop_test(tcase, a_number_reused_within_a_batch_gets_no_old_event, 0, n);
     tcase_add_loop_test(tcase, what_is_freed_is_freed_after_the_batch, 0, n);
-    tcase_add_loop_test(tcase, more_than_fd_setsize, 0, n);
-    tcase_add_loop_test(tcase, nobody_starves, 0, n);
     tcase_add_loop_test(tcase, a_reset_is_noticed_without_events, 0, n);
     tcase_add_loop_test(tcase, a_connection_that_is_shut_both_ways_is_quiet, 0, n);
     tcase_add_loop_test(tcase, timers_fire_in_order_and_once, 0, n);
@@ -662,7 +443,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_burst_of_signals_is_one_event, 0, n);
     tcase_add_loop_test(tcase, who_has_work_left_does_not_rest, 0, n);
     tcase_add_loop_test(tcase, datagrams_that_come_thick_and_fast_are_rested_for, 0, n);
-    tcase_add_test(both, auto_moves_while_running);
-    tcase_add_test(both, a_move_in_the_middle_of_a_batch_loses_nothing);
     return suite_run(suite);
 }
