@@ -338,7 +338,7 @@ START_TEST(a_body_without_end_is_cut_off)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
     const TTest *const tests[] = {
         a_request_is_answered,
@@ -356,18 +356,10 @@ static Suite *suite(void)
         a_huge_body_is_refused_before_it_comes,
         a_body_without_end_is_cut_off,
     };
-    Suite *s = suite_create("http");
-    TCase *t = tcase_create("requests");
+    Suite *suite = http_suite("http", tests, COUNT_OF(tests));
+    TCase *once = tcase_create("once");
 
-    tcase_set_timeout(t, 60);
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
-    tcase_add_test(t, who_can_not_listen_gives_the_descriptor_back);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return suite_run(suite());
+    tcase_add_test(once, who_can_not_listen_gives_the_descriptor_back);
+    suite_add_tcase(suite, once);
+    return suite_run(suite);
 }

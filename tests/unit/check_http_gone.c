@@ -36,11 +36,8 @@ START_TEST(a_reader_that_stops_is_closed_in_the_end)
     struct world_of_streams all;
     struct client c;
 
-    if (!set_up(&all, _i))
+    if (!set_up_idle(&all, _i, 1))
         return;
-    http_free(all.w.http);
-    all.w.server.idle_s = 1;
-    http_world_listen(&all.w, serve, &all);
     ask(&all, &c, "/");
     ck_assert(http_await(&all.w, is_done, &all.sources[0]));
     client_close(&c);
@@ -399,7 +396,7 @@ START_TEST(a_client_goes_behind_requests)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
     const TTest *const tests[] = {
         a_reader_that_stops_costs_little,
@@ -422,17 +419,6 @@ static Suite *suite(void)
         a_client_goes_within_a_request,
         a_client_goes_behind_requests,
     };
-    Suite *s = suite_create("http clients that go");
-    TCase *t = tcase_create("streams");
 
-    tcase_set_timeout(t, 60);
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return suite_run(suite());
+    return suite_run(http_suite("http clients that go", tests, COUNT_OF(tests)));
 }

@@ -416,7 +416,7 @@ START_TEST(who_speaks_no_http_is_closed)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
     const TTest *const tests[] = {
         clients_above_the_limit_wait,
@@ -429,17 +429,6 @@ static Suite *suite(void)
         the_servers_own_user_may_steer,
         who_speaks_no_http_is_closed,
     };
-    Suite *s = suite_create("http limits");
-    TCase *t = tcase_create("limits");
 
-    tcase_set_timeout(t, 60);
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return suite_run(suite());
+    return suite_run(http_suite("http limits", tests, COUNT_OF(tests)));
 }

@@ -217,7 +217,7 @@ START_TEST(a_stream_wakes_itself)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
     const TTest *const tests[] = {
         a_big_stream_is_whole,
@@ -227,17 +227,6 @@ static Suite *suite(void)
         a_stream_waits_until_it_is_woken,
         a_stream_wakes_itself,
     };
-    Suite *s = suite_create("http streams");
-    TCase *t = tcase_create("streams");
 
-    tcase_set_timeout(t, 60);
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return suite_run(suite());
+    return suite_run(http_suite("http streams", tests, COUNT_OF(tests)));
 }

@@ -107,26 +107,28 @@ static inline struct answer *serve(void *arg, struct request *rq)
     return answer_stream("text/plain", &s->stream);
 }
 
-static inline bool set_up(struct world_of_streams *all, int way)
+/* Who is idle for so long is closed; 0: as ever. */
+static inline bool set_up_idle(struct world_of_streams *all, int way, unsigned idle_s)
 {
     memset(all, 0, sizeof(*all));
     if (!http_world_on_way(&all->w, way))
         return false;
     for (size_t i = 0; i < SOURCES; i++)
         all->sources[i] = (struct source){.left = ENDLESS, .ready = ENDLESS, .slice = SIZE_MAX};
+    all->w.server.idle_s = idle_s;
     http_world_listen(&all->w, serve, all);
     return true;
+}
+
+static inline bool set_up(struct world_of_streams *all, int way)
+{
+    return set_up_idle(all, way, 0);
 }
 
 /* Nobody is closed only because nothing has been heard of him. */
 static inline bool set_up_patient(struct world_of_streams *all, int way)
 {
-    if (!set_up(all, way))
-        return false;
-    http_free(all->w.http);
-    all->w.server.idle_s = 3600;
-    http_world_listen(&all->w, serve, all);
-    return true;
+    return set_up_idle(all, way, 3600);
 }
 
 static inline void tear_down(struct world_of_streams *all)

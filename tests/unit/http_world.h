@@ -94,6 +94,19 @@ static inline bool http_world_on_way(struct http_world *w, int way)
     return probe != NULL;
 }
 
+/* Each of these tests on every way. */
+static inline Suite *http_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *s = suite_create(name);
+    TCase *t = tcase_create("every way");
+
+    tcase_set_timeout(t, 60);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_loop_test(t, tests[i], 0, HTTP_WAYS);
+    suite_add_tcase(s, t);
+    return s;
+}
+
 /* On an address in the abstract name space, or a port of loopback: the kernel's choice. */
 static inline void http_world_listen(struct http_world *w, http_handler *handler, void *arg)
 {
