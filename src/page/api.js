@@ -7,17 +7,19 @@ const PATIENCE_MS = 10000;
 export class Refused extends Error {}
 
 export async function get(path, query = {}) {
-    const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
+    const set = Object.entries(query).filter(([, value]) => value !== "");
+    const text = new URLSearchParams(set).toString();
     const answer = await fetch(path + (text && "?" + text),
                                {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
     const said = await answer.json();
 
     if (!answer.ok)
-        throw new Refused(said.error.message);
+        throw answer.status < 500 ? new Refused(said.error.message) : new Error(said.error.code);
     return said;
 }
 
-// Each line of an endless answer, until it ends or `signal` (an AbortSignal) comes; either may throw.
+// Each line of an endless answer, until it ends or `signal` (an AbortSignal) comes, which may both
+// throw.
 export async function readLines(path, signal, onLine) {
     const answer = await fetch(path, {cache: "no-store", signal});
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -75,7 +75,8 @@ export class Rules {
     }
 
     draw(keepOrder = false) {
-        const all = this.wanted(), shown = all.slice(0, this.most), rest = all.length - shown.length;
+        const all = this.wanted(), shown = all.slice(0, this.most);
+        const rest = all.length - shown.length;
 
         this.rows.show(shown.map(({rule}) => rule.name),
                        (row, name) => row.show(this.known.get(name)), keepOrder);

@@ -74,7 +74,8 @@ export class Sessions {
         this.pages = [newPage("")];
         this.turn = 0;
         this.isRefused = false; // the filter is none: nothing is asked until it is another
-        this.query = {rule: byId("sessions-rule").value, client: byId("sessions-client").value.trim(),
+        this.query = {rule: byId("sessions-rule").value.trim(),
+                      client: byId("sessions-client").value.trim(),
                       state: byId("sessions-state").value, sort: byId("sessions-sort").value};
     }
 

@@ -159,11 +159,12 @@ class Browser:
 
     def console(self):
         """What pages have said since the last call, but for the browser's own: lines of text."""
-        return ["%s: %s" % (e["level"], e["message"]) for e in self.post("/se/log", type="browser")
+        said = self.post("/se/log", type="browser")
+        return ["%s: %s" % (e["level"], e["message"]) for e in said
                 if not e["message"].startswith("chrome:")]
 
     def requests(self):
-        """The addresses that were asked for since the last call, but for those within the browser."""
+        """The addresses that were asked for since the last call, but for what the browser has."""
         urls = []
         for entry in self.post("/se/log", type="performance"):
             message = json.loads(entry["message"])["message"]

@@ -120,9 +120,12 @@ def answers(t):
         check_equal(answer.status, status, "status of %s %s" % (method, target))
         return answer.json
 
-    for path in ("/healthz", "/metrics", "/v1/status", "/v1/config", "/v1/config/diff",
+    for path in ("/", "/healthz", "/metrics", "/v1/status", "/v1/config", "/v1/config/diff",
                  "/v1/rules"):
         ask("GET", path)
+    for name in ("page.css", "page.js", "icon.svg"):
+        ask("GET", "/page/{name}", name=name)
+    ask("GET", "/page/{name}", 404, name="nothing")
     for name in rules:
         ask("GET", "/v1/rules/{name}", name=name)
         for verb in ("pause", "resume", "drain", "resume"):

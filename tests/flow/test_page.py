@@ -98,6 +98,7 @@ def rules_are_shown(w, b):
     b.wait("[...document.querySelectorAll('tbody.rule .name')].map((n) => n.textContent).join()",
            "web,dead,sockets,page")
     b.wait("document.getElementById('live').dataset.is", "updating")
+    b.wait("document.querySelector('#events-list .word')?.textContent", "hello")
     check_equal(b.text("#rules-count"), "4 rules", "how many rules")
     b.wait(cell("web", ".state"), "running")
     b.wait(cell("web", ".load p"), "0 of 2")
@@ -194,24 +195,33 @@ def reloads_are_told(w, b):
     b.wait("!" + row("new"), True, "the rule to be gone")
 
 
-def luminance(b, selector, what):
+def luminance(text):
     """How bright a computed colour is, from 0 to 1 (WCAG 2.1)."""
-    text = b.run("return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]",
-                 selector, what)
     parts = [int(p) / 255 for p in text[text.index("(") + 1:-1].split(",")[:3]]
     linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+COLOURS = """
+let ground = document.querySelector(arguments[0]);
+const text = getComputedStyle(ground).color;
+
+while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)")
+    ground = ground.parentElement;
+return [text, getComputedStyle(ground).backgroundColor];
+"""
 
 
 def themes(b):
     for theme, is_dark in (("light", False), ("dark", True)):
         b.theme(theme)
         b.wait("matchMedia('(prefers-color-scheme: dark)').matches", is_dark)
-        ground = luminance(b, "body", "backgroundColor")
+        ground = luminance(b.run(COLOURS, "body")[1])
         check((ground < 0.1) == is_dark, "the ground in a %s theme: %f" % (theme, ground))
-        for selector in (".about", "thead th", ".pill", ".rates dt", ".fold", "#live"):
-            text = luminance(b, selector, "color")
-            low, high = sorted((text, luminance(b, ".card", "backgroundColor")))
+        for selector in (".about", "thead th", "[data-is=running]", "#live",
+                         "#events-list [data-is=bad] .word", "#events-list [data-is=warn] .word",
+                         ".in dt", ".out dt", ".fold", ".way .to", "#events-list .text"):
+            low, high = sorted(luminance(c) for c in b.run(COLOURS, selector))
             contrast = (high + 0.05) / (low + 0.05)
             check(contrast >= 4.5, "contrast of %s, %s: %.1f" % (selector, theme, contrast))
 

@@ -102,7 +102,8 @@ def held_and_flooded(b, fake):
 
 def rests_while_hidden(b, fake):
     def show(hidden):
-        b.run("Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+        b.run("Object.defineProperty(document, 'hidden', {value: arguments[0], "
+              "configurable: true}); "
               "document.dispatchEvent(new Event('visibilitychange'))", hidden)
 
     b.go(fake.url)
@@ -115,7 +116,7 @@ def rests_while_hidden(b, fake):
     wait_for(lambda: fake.streams == 1, "the page to read again")
 
 
-@test("page: in a browser, hostile names, very many of all, and unseen", ONCE)
+@test("page: in a browser, hostile names, very many of all, and unseen", ONCE, ("control",))
 def odd(t):
     fake, browser = FakeApi(), Browser(t.spawn)
     try:
