@@ -165,7 +165,9 @@ export class RuleRow {
             const l = byKey.get(key);
 
             setText(row.address, l.address);
-            setText(row.word, l.state === "listening" || l.state === rule.state ? "" : l.state);
+            // That a rule takes nobody is told once.
+            setText(row.word, l.state === "listening" ||
+                    (l.state === "paused" && rule.state !== "running") ? "" : l.state);
             setAttribute(row.node, "data-is", l.state);
         });
         setText(this.part(".upstream"), rule.upstream);
