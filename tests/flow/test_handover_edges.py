@@ -3,29 +3,39 @@
 others have passed."""
 
 import os
+import select
 import signal
-import socket
 
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_refused, local, open_pair
 from test_systemd import passed
 
 
-def fill(t, up, port):
-    """As many sessions as there are descriptors for."""
+def fill(t, d, up, port):
+    """As many sessions as there are descriptors for, and the client who has to wait."""
     pairs = []
-    up.socket.settimeout(0.5)
+    before = len(d.sessions(end="no-descriptors"))
     while len(pairs) < 100:
-        client = t.connect(("127.0.0.1", port))
-        client.sendall(b"x")
-        try:
-            other = up.socket.accept()[0]
-        except socket.timeout:
-            client.close()
-            return pairs
-        check_equal(other.recv(1), b"x", "what came through")
-        pairs.append((client, other))
-    return pairs
+        client = called(t, port)
+        wait_for(lambda: select.select([up.socket], [], [], 0)[0] or
+                 len(d.sessions(end="no-descriptors")) > before, "a session, or that there is none")
+        if not select.select([up.socket], [], [], 0)[0]:
+            return pairs, client
+        pairs.append((client, take(up)))
+    return pairs, None
+
+
+def called(t, port):
+    client = t.connect(("127.0.0.1", port))
+    client.sendall(b"x")
+    return client
+
+
+def take(up):
+    """The upstream's side of who has said x."""
+    other = up.accept()
+    check_equal(other.recv(1), b"x", "what came through")
+    return other
 
 
 def close(pairs):
@@ -38,7 +48,7 @@ def close(pairs):
 def descriptors(t):
     up, port = Upstream(t), t.port()
     d = t.start({"r": {"listen": local(port), "upstream": up.address}}, files=64)
-    pairs = fill(t, up, port)
+    pairs, late = fill(t, d, up, port)
     count = len(pairs)
     check(5 < count < 32, "%d sessions with 64 descriptors" % count)
     for _ in range(3):
@@ -47,11 +57,10 @@ def descriptors(t):
             client.sendall(b"yes")
             check_equal(other.recv(3), b"yes", "what came through")
     close(pairs)
-    wait_for(lambda: len(d.sessions(end="done")) >= count, "the sessions to end")
+    close([(late, take(up))])
+    d.wait_sessions(count + 1, end="done")
     d.settle()
-    pairs = fill(t, up, port)
-    check_equal(len(pairs), count, "sessions that can be had after it")
-    close(pairs)
+    close([(client, take(up)) for client in [called(t, port) for _ in range(count)]])
 
 
 @test("handover: sockets passed by systemd go on", ENGINE, ("systemd",))
