@@ -5,6 +5,7 @@ others have passed."""
 import os
 import select
 import signal
+import socket
 
 from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from pairs import Upstream, is_refused, local, open_pair
