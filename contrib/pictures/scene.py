@@ -17,6 +17,7 @@ PUBLIC, PUBLIC6 = "203.0.113.10", "2001:db8::10"
 CLIENTS = ["192.0.2.%d" % i for i in range(11, 40)] + ["198.51.100.%d" % i for i in range(20, 40)]
 UPSTREAMS = ["10.0.0.%d" % i for i in (1, 5, 20, 21, 30, 40, 53)]
 PAGE = "127.0.0.1:8000"
+CONFIG_FILE = "/etc/penstock/penstock.conf"
 
 CONFIG = """
 daemon   = { control = "%(dir)s/control.sock"; http = "127.0.0.1:9090"; };
@@ -37,16 +38,30 @@ rules =
 
 
 def own_network():
-    """Begin anew in a network of its own; there needs no root for that where the kernel lets users
-    do it (user_namespaces(7))."""
+    """Begin anew in a network of its own, and with an /etc that may be written to and is gone at the
+    end; there needs no root for that where the kernel lets users do it (user_namespaces(7))."""
     if os.environ.get("PENSTOCK_SCENE") != "1":
         user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        os.execvpe("unshare", ["unshare", "--net"] + user + [sys.executable] + sys.argv,
+        os.execvpe("unshare", ["unshare", "--net", "--mount"] + user + [sys.executable] + sys.argv,
                    dict(os.environ, PENSTOCK_SCENE="1"))
+    own_etc()
     commands = ["link set lo up"] + ["addr add %s/32 dev lo" % a
                                      for a in [PUBLIC] + CLIENTS + UPSTREAMS]
     commands += ["addr add %s/128 dev lo nodad" % PUBLIC6]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
+
+
+def own_etc():
+    above = tempfile.mkdtemp(prefix="penstock-scene-")
+    subprocess.run(["mount", "-t", "tmpfs", "scene", above], check=True)
+    upper, work = os.path.join(above, "upper"), os.path.join(above, "work")
+    os.mkdir(upper)
+    os.mkdir(work)
+    subprocess.run(["mount", "-t", "overlay", "scene", "/etc", "-o",
+                    "lowerdir=/etc,upperdir=%s,workdir=%s" % (upper, work)], check=True)
+    subprocess.run(["umount", "--lazy", above], check=True)  # /etc goes on with it
+    os.rmdir(above)
+    os.makedirs(os.path.dirname(CONFIG_FILE), exist_ok=True)
 
 
 class Wave:
@@ -65,13 +80,12 @@ class Scene:
     def __init__(self, penstockd, config=CONFIG):
         self.dir = tempfile.mkdtemp(prefix="penstock-scene-")
         self.control = os.path.join(self.dir, "control.sock")
-        self.config = os.path.join(self.dir, "penstock.conf")
         self.dice = random.Random(4)
         self.tasks = []
-        with open(self.config, "w", encoding="utf-8") as f:
+        with open(CONFIG_FILE, "w", encoding="utf-8") as f:
             f.write(config % {"dir": self.dir})
         with open(os.path.join(self.dir, "log"), "wb") as log:
-            self.daemon = subprocess.Popen([penstockd, "--config", self.config], stderr=log)
+            self.daemon = subprocess.Popen([penstockd, "--config", CONFIG_FILE], stderr=log)
         while not os.path.exists(self.control):
             if self.daemon.poll() is not None:
                 sys.exit("penstockd ended: see %s/log" % self.dir)

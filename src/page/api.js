@@ -6,15 +6,33 @@ const PATIENCE_MS = 10000;
 // What the API itself says against a request.
 export class Refused extends Error {}
 
+// Nobody answers, not in time, or not now.
+export class Lost extends Error {}
+
+async function ask(path) {
+    try {
+        const answer = await fetch(path, {cache: "no-store",
+                                          signal: AbortSignal.timeout(PATIENCE_MS)});
+
+        return [answer.status, await answer.text()];
+    } catch (error) {
+        throw new Lost(error.message);
+    }
+}
+
+// Throws a Refused, a Lost, or a SyntaxError for what is no JSON.
+
 export async function get(path, query = {}) {
     const set = Object.entries(query).filter(([, value]) => value !== "");
     const text = new URLSearchParams(set).toString();
-    const answer = await fetch(path + (text && "?" + text),
-                               {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
-    const said = await answer.json();
+    const [status, body] = await ask(path + (text && "?" + text));
 
-    if (!answer.ok)
-        throw answer.status < 500 ? new Refused(said.error.message) : new Error(said.error.code);
+    if (status >= 500)
+        throw new Lost("status " + status);
+    const said = JSON.parse(body);
+
+    if (status !== 200)
+        throw new Refused(said.error.message);
     return said;
 }
 

@@ -50,6 +50,15 @@ export function isHeld(node) {
         (selection && !selection.isCollapsed && node.contains(selection.anchorNode));
 }
 
+// Draws what may take away the element that has the focus. This then goes to what draw() says is new
+// (a node or null) if it was hidden, else to the section; a browser would begin at the page's top.
+export function drawIn(section, draw) {
+    const had = document.activeElement, isHere = section.contains(had), fresh = draw();
+
+    if (isHere && (!had.isConnected || had.closest("[hidden]")))
+        ((had.isConnected && fresh) || section).focus({preventScroll: true});
+}
+
 // Children of a node by their keys. Those that stay are not touched, but for update().
 export class Rows {
     constructor(parent, make, options = {}) {
@@ -60,9 +69,10 @@ export class Rows {
     }
 
     // `keys` in the order wanted; with `keepOrder` rows that are there already stay where they are.
+    // The first row that is new, or null.
     show(keys, update, keepOrder = false) {
         const wanted = new Set(keys);
-        let at;
+        let at, fresh = null;
 
         for (const [key, row] of this.rows) {
             if (!wanted.has(key)) {
@@ -78,6 +88,7 @@ export class Rows {
             if (isNew) {
                 row = this.make(key);
                 this.rows.set(key, row);
+                fresh = fresh || row;
             }
             update(row, key);
             if (row.node === at)
@@ -85,5 +96,6 @@ export class Rows {
             else if (isNew || !keepOrder)
                 this.parent.insertBefore(row.node, at);
         }
+        return fresh;
     }
 }

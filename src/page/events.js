@@ -49,9 +49,11 @@ function makeRow(e) {
     const node = fromTemplate("event-template"), time = node.querySelector("time");
     const text = Object.hasOwn(TEXTS, e.event) ? TEXTS[e.event](e) : "";
 
-    setText(time, clock(e.at_ms));
-    setAttribute(time, "datetime", new Date(e.at_ms).toISOString());
-    setAttribute(time, "title", date(e.at_ms));
+    if (Number.isFinite(e.at_ms)) {
+        setText(time, clock(e.at_ms));
+        setAttribute(time, "datetime", new Date(e.at_ms).toISOString());
+        setAttribute(time, "title", date(e.at_ms));
+    }
     setText(node.querySelector(".word"), wordOf(e));
     setText(node.querySelector(".rule"), e.rule || "");
     setText(node.querySelector(".text"), text + (e.error && e.event !== "dropped"
@@ -59,6 +61,16 @@ function makeRow(e) {
     setAttribute(node, "data-is", mood(e));
     setAttribute(node, "data-event", e.event);
     return node;
+}
+
+// Null: it is none that can be shown, such as another version's.
+function rowOf(e) {
+    try {
+        return makeRow(e);
+    } catch (error) {
+        console.error(error, e);
+        return null;
+    }
 }
 
 export class Events {
@@ -145,9 +157,10 @@ export class Events {
         this.drawing = 0;
         if (this.held)
             return;
-        for (const e of this.waiting)
-            list.prepend(makeRow(e));
+        const all = this.waiting;
+
         this.waiting = [];
+        list.prepend(...all.map(rowOf).filter(Boolean).reverse());
         while (list.childElementCount > KEPT)
             list.lastElementChild.remove();
         setHidden(byId("events-empty"), list.childElementCount > 0);

@@ -5,17 +5,23 @@ import {byId, setAttribute, setBar, setHidden, setText} from "./dom.js";
 import {Growth, drawSpark} from "./rate.js";
 import {count, date, many, perSecond, rate, size, span} from "./text.js";
 
+const TITLES = {
+    lost: "(no connection) penstock",
+    unread: "(not updated) penstock",
+};
+
 const WORDS = {
     updating: "updating",
     lost: "lost connection, trying again",
+    unread: "can't read the answers: reload the page", // they are another version's
     resting: "resting while hidden",
 };
 
-// "updating", "lost" or "resting"; said aloud only when it changes.
+// A word of WORDS; said aloud only when it changes.
 export function showLive(word) {
     setAttribute(byId("live"), "data-is", word);
     setText(byId("live-text"), WORDS[word]);
-    document.title = word === "lost" ? "(no connection) penstock" : "penstock";
+    document.title = TITLES[word] || "penstock";
 }
 
 function showReload(config, now) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page: looks once a second, while it is seen, and says so when it can't.
 
-import {get} from "./api.js";
+import {Lost, get} from "./api.js";
 import {Events} from "./events.js";
 import {Head, showLive} from "./head.js";
 import {Rules} from "./rules.js";
@@ -41,6 +41,20 @@ async function lookAtAll() {
     await Promise.all([lookAtRules(), sessions.look()]);
 }
 
+// Not while the page is hidden: it may have become so since the look began.
+function showOutcome(error) {
+    if (!error) {
+        failures = 0;
+        showLive("updating");
+        events.start();
+        return;
+    }
+    failures++;
+    showLive(error instanceof Lost ? "lost" : "unread");
+    if (!(error instanceof Lost))
+        console.error(error);
+}
+
 async function look() {
     clearTimeout(timer);
     if (busy || document.hidden) {
@@ -48,21 +62,19 @@ async function look() {
         return;
     }
     const began = performance.now();
+    let wrong = null;
 
     busy = true;
     asked = false;
     try {
         await lookAtAll();
-        failures = 0;
-        showLive("updating");
-        events.start();
     } catch (error) {
-        failures++;
-        showLive("lost");
+        wrong = error;
     }
     busy = false;
     if (document.hidden)
         return;
+    showOutcome(wrong);
     const wait = failures > 0 ? RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]
         : EVERY_MS - (performance.now() - began);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The table of rules.
 
-import {Rows, byId, isHeld, setHidden, setText} from "./dom.js";
+import {Rows, byId, drawIn, isHeld, setHidden, setText} from "./dom.js";
 import {Growth} from "./rate.js";
 import {Known, RuleRow} from "./rule.js";
 import {count} from "./text.js";
@@ -75,16 +75,23 @@ export class Rules {
     }
 
     draw(keepOrder = false) {
+        drawIn(byId("rules"), () => this.drawRows(keepOrder));
+    }
+
+    // What the first new row is unfolded with.
+    drawRows(keepOrder) {
         const all = this.wanted(), shown = all.slice(0, this.most);
         const rest = all.length - shown.length;
 
-        this.rows.show(shown.map(({rule}) => rule.name),
-                       (row, name) => row.show(this.known.get(name)), keepOrder);
+        const fresh = this.rows.show(shown.map(({rule}) => rule.name),
+                                     (row, name) => row.show(this.known.get(name)), keepOrder);
+
         setHidden(byId("rules-table"), shown.length === 0);
         setHidden(byId("rules-empty"), shown.length > 0);
         setText(byId("rules-empty"), this.known.size > 0 ? "No rule is like that."
             : "There is no rule at work.");
         setHidden(byId("rules-more"), rest === 0);
         setText(byId("rules-more"), "More rules (" + count(rest) + " are not shown)");
+        return fresh && fresh.fold;
     }
 }

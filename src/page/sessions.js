@@ -3,7 +3,7 @@
 // page, whatever is shown; those are asked for in turn.
 
 import {Refused, get} from "./api.js";
-import {Rows, byId, fromTemplate, isHeld, setAttribute, setHidden, setText} from "./dom.js";
+import {Rows, byId, drawIn, fromTemplate, isHeld, setAttribute, setHidden, setText} from "./dom.js";
 import {count, date, size, span} from "./text.js";
 
 const PAGE = 25;
@@ -55,7 +55,7 @@ export class Sessions {
             event.preventDefault();
             changed();
         });
-        for (const id of ["sessions-rule", "sessions-client"])
+        for (const id of ["sessions-rule", "sessions-client", "sessions-older"])
             byId(id).addEventListener("input", () => {
                 clearTimeout(typing);
                 typing = setTimeout(changed, TYPING_MS);
@@ -76,6 +76,7 @@ export class Sessions {
         this.isRefused = false; // the filter is none: nothing is asked until it is another
         this.query = {rule: byId("sessions-rule").value.trim(),
                       client: byId("sessions-client").value.trim(),
+                      older: byId("sessions-older").value.trim(),
                       state: byId("sessions-state").value, sort: byId("sessions-sort").value};
     }
 
@@ -109,7 +110,7 @@ export class Sessions {
             setText(byId("sessions-error"), error.message);
         }
         this.settle();
-        this.draw();
+        drawIn(byId("sessions"), () => this.draw());
     }
 
     // A page begins where the one before it ends; behind the last there is none. The next to be
@@ -125,16 +126,19 @@ export class Sessions {
         this.turn = fresh > 0 ? fresh : (this.turn + 1) % this.pages.length;
     }
 
+    // The first new row.
     draw() {
         const all = new Map(this.pages.flatMap((page) => page.sessions).map((s) => [s.id, s]));
         const last = this.pages[this.pages.length - 1];
         const isAll = last.next === null;
 
-        this.rows.show(all.keys(), (row, id) => fillRow(row, all.get(id)),
-                       isHeld(byId("sessions-rows")));
+        const fresh = this.rows.show(all.keys(), (row, id) => fillRow(row, all.get(id)),
+                                     isHeld(byId("sessions-rows")));
+
         setText(byId("sessions-count"), isAll ? count(all.size) : "the first " + count(all.size));
         setHidden(byId("sessions-more"), isAll);
         setHidden(byId("sessions-empty"), all.size > 0);
         setText(byId("sessions-empty"), "No live session is like that.");
+        return fresh && fresh.node;
     }
 }

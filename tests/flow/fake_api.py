@@ -41,11 +41,14 @@ def status(**members):
 
 class FakeApi:
     """Serves until close(). `status`, `rules` and `sessions` may be changed at any time; events are
-    what tell() is given. `asked`: the queries for sessions; `streams`: who reads events."""
+    what tell() is given. `asked`: the queries for sessions; `streams`: who reads events; `held`:
+    who waits for the status, of which nothing is said while `gate` is cleared."""
 
     def __init__(self):
         self.status, self.rules, self.sessions = status(), [rule("web")], []
         self.asked, self.streams, self.events = [], 0, []
+        self.gate, self.held = threading.Event(), 0
+        self.gate.set()
         self.changed = threading.Condition()
         fake = self
 
@@ -64,6 +67,7 @@ class FakeApi:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.gate.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -87,8 +91,16 @@ class FakeApi:
             with open(os.path.join(PAGE, name), "rb") as f:
                 self.send(handler, TYPES[os.path.splitext(name)[1]], f.read())
 
+    def wait(self):
+        with self.changed:
+            self.held += 1
+        self.gate.wait()
+        with self.changed:
+            self.held -= 1
+
     def said(self, path, query):
         if path == "/v1/status":
+            self.wait()
             return self.status
         if path == "/v1/rules":
             return {"rules": self.rules}

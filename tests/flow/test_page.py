@@ -152,6 +152,16 @@ def sessions_are_found(w, b, pair):
     b.type("127.0.0.1/33", "#sessions-client")
     b.wait("document.getElementById('sessions-error').textContent.includes('127.0.0.1/33')")
     b.run("document.getElementById('sessions-client').value = ''")
+    b.wait(rows + ".length", 0)
+    b.type("soon", "#sessions-older")
+    b.wait("document.getElementById('sessions-error').textContent.includes('soon')")
+    b.run("document.getElementById('sessions-older').value = ''")
+    b.type("1h", "#sessions-older")
+    b.wait("document.getElementById('sessions-error').textContent", "")
+    b.wait("document.getElementById('sessions-empty').hidden", False)
+    b.run("document.getElementById('sessions-older').value = ''")
+    b.type("1ms", "#sessions-older")
+    b.wait(rows + ".length", 1)
     b.type("10.0.0.0/8", "#sessions-client")
     b.wait("document.getElementById('sessions-error').textContent", "")
     b.wait(rows + ".length", 0)
@@ -235,7 +245,7 @@ def keyboard(b):
         b.type(TAB)
         reached.append(b.run("const e = document.activeElement; return e.id || e.className"))
     for wanted in ("skip", "rules-find", "rules-sort", "fold", "sessions-rule", "sessions-client",
-                   "sessions-state", "sessions-sort", "events-hold", "scroll"):
+                   "sessions-older", "sessions-state", "sessions-sort", "events-hold", "scroll"):
         check(wanted in reached, "the tabulator does not reach %s: %r" % (wanted, reached))
     check(b.run("document.querySelector('#rules-find').focus(); return "
                 "getComputedStyle(document.querySelector('#rules-find')).outlineStyle") != "none",

@@ -64,6 +64,14 @@ def very_many_rules(b, fake):
           "document.getElementById('rules-more').focus()")
     b.click("#rules-more")
     b.wait("document.querySelectorAll('tbody.rule').length", 200)
+    # All of those that are like that: where the button was is the first new one.
+    found = [r["name"] for r in fake.rules if r["name"].startswith("r0") and "9" in r["name"]]
+    b.type("r0 9", "#rules-find")
+    b.wait("document.getElementById('rules-more').textContent.includes('(%d are')"
+           % (len(found) - 200))
+    b.click("#rules-more")
+    b.wait("document.querySelectorAll('tbody.rule').length", len(found))
+    b.wait("document.activeElement.textContent", found[200], "what has the focus")
 
 
 def pages_of_sessions(b, fake):
@@ -79,6 +87,13 @@ def pages_of_sessions(b, fake):
     fake.sessions = fake.sessions[:30]
     b.wait(ROWS + ".length", 30)
     b.wait("document.getElementById('sessions-more').hidden")
+    b.wait("document.activeElement.id", "sessions", "what has the focus")
+    fake.sessions = [session(i) for i in range(1, 61)]
+    b.wait("document.getElementById('sessions-more').hidden", False)
+    b.click("#sessions-more")
+    b.wait(ROWS + ".length", 60)
+    b.wait("document.getElementById('sessions-more').hidden")
+    b.wait("document.activeElement.querySelector('.id')?.textContent", "51", "what has the focus")
     check_equal({q["limit"] for q in fake.asked}, {"25"}, "how many are asked for at a time")
 
 
@@ -94,26 +109,61 @@ def held_and_flooded(b, fake):
     check_equal(b.run("return " + count), 1, "events while they are held")
     b.click("#events-hold")
     b.wait(count, 3)
+    b.console()
+    fake.tell({"event": "future"}, {"event": "later", "at_ms": 1e300}, dict(opened, rule="after"))
+    b.wait("[...document.querySelectorAll('#events-list .word')].map((e) => e.textContent)"
+           ".slice(0, 3).join()", "opened,future,opened")
+    check_equal(b.run("return " + count), 5, "events, without the one that can't be shown")
+    check("RangeError" in "".join(b.console()), "it is told on the console")
     fake.tell(*[opened] * 1000)
     b.wait("document.getElementById('events-note').textContent.includes('too many')")
     wait_for(lambda: fake.streams == 0, "the page to read no more")
     b.wait(count, 100)
 
 
-def rests_while_hidden(b, fake):
-    def show(hidden):
-        b.run("Object.defineProperty(document, 'hidden', {value: arguments[0], "
-              "configurable: true}); "
-              "document.dispatchEvent(new Event('visibilitychange'))", hidden)
+def show(b, hidden):
+    b.run("Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true}); "
+          "document.dispatchEvent(new Event('visibilitychange'))", hidden)
 
+
+def rests_while_hidden(b, fake):
+    fake.rules = [rule("web")]
     b.go(fake.url)
     wait_for(lambda: fake.streams == 1, "the page to read events")
-    show(True)
+    show(b, True)
     b.wait("document.getElementById('live').dataset.is", "resting")
     wait_for(lambda: fake.streams == 0, "the page to read no more")
-    show(False)
+    show(b, False)
     b.wait("document.getElementById('live').dataset.is", "updating")
     wait_for(lambda: fake.streams == 1, "the page to read again")
+
+
+def is_hidden_during_a_look(b, fake):
+    fake.gate.clear()
+    wait_for(lambda: fake.held > 0, "a look to be under way")
+    show(b, True)
+    wait_for(lambda: fake.streams == 0, "the page to read no more")
+    fake.rules, fake.sessions = [rule("late")], [session(7, rule="late")]
+    fake.gate.set()
+    for selector in ("tbody.rule .name", "#sessions-rows .rule"):  # the look's end
+        b.wait("[...document.querySelectorAll('%s')].map((e) => e.textContent).join()" % selector,
+               "late")
+    check_equal(b.text("#live-text"), "resting while hidden", "what it does after the look")
+    show(b, False)
+    b.wait("document.getElementById('live').dataset.is", "updating")
+    wait_for(lambda: fake.streams == 1, "the page to read again")
+
+
+def cannot_read(b, fake):
+    """A daemon of another version, which says nothing of what the page shows."""
+    b.console()
+    del fake.rules[0]["refused"]
+    b.wait("document.getElementById('live-text').textContent",
+           "can't read the answers: reload the page")
+    check("TypeError" in "".join(b.console()), "the reason is told on the console")
+    fake.rules = [rule("web")]
+    b.wait("document.getElementById('live').dataset.is", "updating")
+    b.console()
 
 
 @test("page: in a browser, hostile names, very many of all, and unseen", ONCE, ("control",))
@@ -125,6 +175,8 @@ def odd(t):
         pages_of_sessions(browser, fake)
         held_and_flooded(browser, fake)
         rests_while_hidden(browser, fake)
+        is_hidden_during_a_look(browser, fake)
+        cannot_read(browser, fake)
         check_equal(browser.hosts(), {fake.url.split("/")[2]}, "hosts that were asked")
         check_equal(browser.console(), [], "what the console says")
     finally:
