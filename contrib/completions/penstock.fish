@@ -6,7 +6,7 @@ set -l commands status rules sessions show kill pause resume drain reload diff a
 function __penstock_ask
     set -l socket (string match -rg -- '--socket[= ](\S+)' (commandline -p))
     set -q socket[1]; and set socket --socket $socket[1]
-    penstock $socket $argv[1] 2>/dev/null | awk 'NR > 1 { print $1 }'
+    penstock $socket --timeout 1s $argv[1] 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
 complete -c penstock -f
@@ -54,4 +54,5 @@ complete -c penstock -n "$seen add" -s o -l option -x -a (string join ' ' -- $op
 complete -c penstock -n "$seen add remove" -l config -r -F -d 'Beside this file'
 complete -c penstock -n "$seen check" -l config -r -F -d 'This file'
 complete -c penstock -n "$seen wait-ready" -l timeout -x -d 'At most so long'
+complete -c penstock -n "$seen status rules sessions show kill pause resume drain reload diff" -l timeout -x -d 'Wait so long for an answer'
 complete -c penstock -n "$seen top" -l interval -x -d 'Look so often'

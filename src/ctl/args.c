@@ -17,7 +17,6 @@
 #define DEFAULT_WATCH 2000     /* ms */
 #define LEAST_WATCH   100      /* ms */
 #define DEFAULT_LOOK  1000     /* ms */
-#define DEFAULT_WAIT  30000    /* ms */
 #define MOST_TIME     86400000 /* ms */
 
 /* getopt_long(3) gives the index of the bit, behind all characters. */
@@ -215,7 +214,6 @@ bool args_parse(struct args *a, const struct command *commands, int argc, char *
 
     *a = (struct args){
         .socket = socket && socket[0] ? socket : CONF_CONTROL_DEFAULT,
-        .timeout_ms = DEFAULT_WAIT,
         .watch_ms = DEFAULT_WATCH,
         .interval_ms = DEFAULT_LOOK,
         .limit = UINT64_MAX,
@@ -225,6 +223,8 @@ bool args_parse(struct args *a, const struct command *commands, int argc, char *
         right = read_option(a, c, optarg);
     argv[0] = program;
     right = right && read_words(a, commands, argc - optind, argv + optind) && fits(a);
+    if (!(a->given & TAKES_TIMEOUT) && a->command)
+        a->timeout_ms = a->command->timeout_ms;
     if (!(a->given & TAKES_WATCH))
         a->watch_ms = 0;
     if (!right)

@@ -36,6 +36,7 @@ struct command {
     const char *synopsis; /* behind the name */
     const char *summary;  /* one line */
     const char *help;     /* its options, or NULL */
+    int64_t timeout_ms;   /* unless --timeout says another; 0: no limit */
 };
 
 struct args {

@@ -17,6 +17,7 @@
 struct client {
     CURL *curl;
     const char *path;
+    int64_t limit_ms; /* 0: none */
     bool (*enough)(void);
 };
 
@@ -57,6 +58,7 @@ char *client_encode(const char *text)
 
 void client_limit(struct client *c, int64_t ms)
 {
+    c->limit_ms = ms;
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)ms);
 }
 
@@ -153,21 +155,39 @@ static char *refusal(const json_t *body, long status)
     return must_print("penstockd answers with HTTP status %ld and no reason", status);
 }
 
+static void not_penstockd(const struct client *c, struct reply *reply)
+{
+    reply->status = STATUS_UNREACHED;
+    reply->error = must_print("%s: what answers there is not penstockd", c->path);
+}
+
 static void judge(struct client *c, struct incoming *in, struct reply *reply)
 {
     long status = http_status(c);
 
     if (in->text)
         reply->body = json_loadb(in->text, in->size, 0, NULL);
+    if (!json_is_object(reply->body)) {
+        json_decref(reply->body);
+        reply->body = NULL;
+    }
     if (status >= 200 && status < 300 && reply->body) {
         reply->status = STATUS_OK;
     } else if (status >= 400 && reply->body) {
         reply->status = status == 400 ? STATUS_USAGE : STATUS_REFUSED;
         reply->error = refusal(reply->body, status);
     } else {
-        reply->status = STATUS_UNREACHED;
-        reply->error = must_print("%s: what answers there is not penstockd", c->path);
+        not_penstockd(c, reply);
     }
+}
+
+/* It has let the time pass: within which that was. */
+static char *too_slow(const struct client *c)
+{
+    if (c->limit_ms < 1000)
+        return must_print("%s: penstockd does not answer in time", c->path);
+    return must_print("%s: penstockd does not answer within %g s", c->path,
+                      (double)c->limit_ms / 1000);
 }
 
 static void fail(struct client *c, CURLcode code, struct reply *reply)
@@ -179,6 +199,8 @@ static void fail(struct client *c, CURLcode code, struct reply *reply)
     reply->cause = code == CURLE_COULDNT_CONNECT ? (int)cause : 0;
     if (reply->cause != 0)
         reply->error = unreached_reason(c->path, (int)cause);
+    else if (code == CURLE_OPERATION_TIMEDOUT && c->limit_ms > 0)
+        reply->error = too_slow(c);
     else
         reply->error = must_print("%s: %s", c->path, curl_easy_strerror(code));
 }
@@ -194,6 +216,19 @@ struct reply client_call(struct client *c, const char *method, const char *path)
     else
         fail(c, code, &reply);
     free(in.text);
+    return reply;
+}
+
+struct reply client_call_for(struct client *c, const char *method, const char *path,
+                             const char *key)
+{
+    struct reply reply = client_call(c, method, path);
+
+    if (reply.status == STATUS_OK && !json_object_get(reply.body, key)) {
+        json_decref(reply.body);
+        reply.body = NULL;
+        not_penstockd(c, &reply);
+    }
     return reply;
 }
 

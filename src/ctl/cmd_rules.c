@@ -102,7 +102,7 @@ int cmd_steer(struct ctl *ctl)
 {
     char *name = client_encode(ctl->args.operand);
     char *path = must_print("/v1/rules/%s/%s", name, ctl->args.command->name);
-    int status = ctl_change(ctl, "POST", path, print_steered);
+    int status = ctl_change(ctl, "POST", path, "state", print_steered);
 
     free(path);
     free(name);

@@ -129,7 +129,7 @@ int cmd_kill(struct ctl *ctl)
         query_add(&q, "all", a->given & TAKES_ALL ? "true" : NULL);
         path = query_end(&q);
     }
-    status = ctl_change(ctl, "DELETE", path, print_killed);
+    status = ctl_change(ctl, "DELETE", path, "killed", print_killed);
     free(path);
     return status;
 }

@@ -34,7 +34,7 @@ static void print(struct ctl *ctl, const json_t *body)
     const json_t *config = json_object_get(body, "config");
     const json_t *descriptors = json_object_get(body, "descriptors");
     /* The daemon's own clock says what time it is. */
-    int64_t now = value_number(body, "started_at_ms") + value_number(body, "uptime_ms");
+    int64_t now = value_add(value_number(body, "started_at_ms"), value_number(body, "uptime_ms"));
     char span[HUMAN_MAX];
 
     table_cell(t, STYLE_STRONG, "penstockd");

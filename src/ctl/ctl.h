@@ -45,8 +45,8 @@ int reload_print(struct ctl *ctl, const json_t *body);
 /* Do nothing for so long. */
 void ctl_rest(int64_t ms);
 
-/* Change something, and print the answer likewise. */
-int ctl_change(struct ctl *ctl, const char *method, const char *path,
+/* Change something, and print the answer, which has to have a key, likewise. */
+int ctl_change(struct ctl *ctl, const char *method, const char *path, const char *key,
                void (*print)(struct ctl *ctl, const json_t *body));
 
 #endif

@@ -23,44 +23,60 @@ void ctl_rest(int64_t ms)
     nanosleep(&span, NULL);
 }
 
-/* One look. With --watch the daemon may be away for a while once it was there: at a restart. */
-static int look(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *print, bool first)
+static int get_once(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *print)
 {
     struct reply reply = get(ctl);
-    int status = reply.status;
+    int status = reply_tell(&reply);
 
-    if (reply.status == STATUS_OK)
+    if (status == STATUS_OK)
         show(ctl, &reply, print);
-    else if (reply.status == STATUS_UNREACHED && !first && !ctl->screen.json)
-        text_line(ctl->screen.to, "penstock: %s", reply.error);
-    else if (reply.status != STATUS_UNREACHED || first)
-        reply_tell(&reply);
-    if (reply.status == STATUS_UNREACHED && !first)
-        status = STATUS_OK;
     reply_free(&reply);
     return status;
 }
 
-int ctl_get(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *print)
+/* What is seen until the next look: nothing, for programs, while there is no answer. */
+static void show_frame(struct ctl *ctl, const struct reply *reply, printer *print)
 {
-    int64_t every = ctl->args.watch_ms;
-    int status;
+    screen_begin(&ctl->screen);
+    if (reply->status == STATUS_OK)
+        show(ctl, reply, print);
+    else if (!ctl->screen.json)
+        text_line(ctl->screen.to, "penstock: %s", reply->error);
+    screen_show(&ctl->screen);
+    if (reply->status != STATUS_OK && ctl->screen.json)
+        reply_tell(reply);
+}
 
-    if (every == 0)
-        return look(ctl, get, print, true);
+/* The daemon may be away for a while once it was there: at a restart. */
+static int get_again(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *print)
+{
     for (bool first = true;; first = false) {
-        screen_begin(&ctl->screen);
-        status = look(ctl, get, print, first);
-        screen_show(&ctl->screen);
+        struct reply reply = get(ctl);
+        int status = reply.status;
+
+        if (status == STATUS_UNREACHED && !first)
+            status = STATUS_OK;
+        /* What is wrong for good is said below what was seen last, and both stay. */
+        if (status == STATUS_OK)
+            show_frame(ctl, &reply, print);
+        else
+            reply_tell(&reply);
+        reply_free(&reply);
         if (status != STATUS_OK || !screen_flush(&ctl->screen))
             return status;
-        ctl_rest(every);
+        ctl_rest(ctl->args.watch_ms);
     }
 }
 
-int ctl_change(struct ctl *ctl, const char *method, const char *path, printer *print)
+int ctl_get(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *print)
 {
-    struct reply reply = client_call(ctl->client, method, path);
+    return ctl->args.watch_ms > 0 ? get_again(ctl, get, print) : get_once(ctl, get, print);
+}
+
+int ctl_change(struct ctl *ctl, const char *method, const char *path, const char *key,
+               printer *print)
+{
+    struct reply reply = client_call_for(ctl->client, method, path, key);
     int status = reply_tell(&reply);
 
     if (status == STATUS_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "ctl/commands.h"
 #include "ctl/ctl.h"
 #include "ctl/help.h"
+#include "os/fds.h"
 
 static int run(struct args *args)
 {
@@ -16,6 +18,7 @@ static int run(struct args *args)
     int status;
 
     ctl.client = client_new(args->socket);
+    client_limit(ctl.client, args->timeout_ms);
     screen_init(&ctl.screen, args->given & TAKES_JSON, args->no_color);
     status = args->command->run(&ctl);
     client_free(ctl.client);
@@ -28,10 +31,12 @@ static int run(struct args *args)
 
 int main(int argc, char **argv)
 {
+    struct screen screen;
     struct args args;
 
-    setlocale(LC_CTYPE, ""); /* which characters can be shown */
-    tzset();                 /* for localtime_r(3) */
+    fds_open_standard(O_RDONLY); /* what is printed into a closed one is still lost, and said so */
+    setlocale(LC_CTYPE, "");     /* which characters can be shown */
+    tzset();                     /* for localtime_r(3) */
     if (!args_parse(&args, commands, argc, argv))
         return STATUS_USAGE;
     if (!args.help && !args.version)
@@ -42,5 +47,6 @@ int main(int argc, char **argv)
         help_command(args.command);
     else
         help_all(commands);
-    return fflush(stdout) || ferror(stdout) ? STATUS_REFUSED : STATUS_OK;
+    screen_init(&screen, false, true);
+    return screen_flush(&screen) ? STATUS_OK : STATUS_REFUSED;
 }

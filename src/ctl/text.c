@@ -3,8 +3,8 @@
 
 #include "ctl/text.h"
 
+#include <langinfo.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,17 @@ static size_t escape(char *out, uint32_t c)
                             (unsigned)c);
 }
 
-char *text_safe(const char *text)
+bool text_is_utf8(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static bool can_be_shown(uint32_t c, bool utf8)
+{
+    return c != '\\' && (c < 0x80 || utf8) && !is_deceptive(c) && wcwidth((wchar_t)c) >= 0;
+}
+
+char *text_safe_for(const char *text, bool utf8)
 {
     const unsigned char *p = (const unsigned char *)text;
     char *safe = must_resize(NULL, strlen(text) * 4 + 1, 1), *out = safe;
@@ -71,16 +81,21 @@ char *text_safe(const char *text)
             out += snprintf(out, ESCAPE_MAX + 1, "\\x%02x", *p++);
             continue;
         }
-        if (c == '\\' || is_deceptive(c) || wcwidth((wchar_t)c) < 0) {
-            out += escape(out, c);
-        } else {
+        if (can_be_shown(c, utf8)) {
             memcpy(out, p, length);
             out += length;
+        } else {
+            out += escape(out, c);
         }
         p += length;
     }
     *out = '\0';
     return safe;
+}
+
+char *text_safe(const char *text)
+{
+    return text_safe_for(text, text_is_utf8());
 }
 
 size_t text_fit(const char *safe, size_t columns, size_t *used)

@@ -27,7 +27,7 @@ static int64_t sessions_of(const struct top *t, const char *rule)
 
     for (size_t i = 0; i < t->rules.count; i++) {
         if (strcmp(t->rules.all[i].name, rule) == 0)
-            sum += t->rules.all[i].sessions;
+            sum = value_add(sum, t->rules.all[i].sessions);
     }
     return sum;
 }

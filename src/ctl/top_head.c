@@ -75,8 +75,8 @@ static void put_rates(struct pen *pen, const struct top *t)
     char text[HUMAN_MAX];
 
     for (size_t i = 0; i < t->rules.count; i++) {
-        in += t->rules.all[i].rate_in > 0 ? t->rules.all[i].rate_in : 0;
-        out += t->rules.all[i].rate_out > 0 ? t->rules.all[i].rate_out : 0;
+        in = value_add(in, t->rules.all[i].rate_in > 0 ? t->rules.all[i].rate_in : 0);
+        out = value_add(out, t->rules.all[i].rate_out > 0 ? t->rules.all[i].rate_out : 0);
     }
     put(pen, "in/s", INK_FLOW, "%s", top_size(text, in));
     put(pen, "out/s", INK_FLOW, "%s", top_size(text, out));
@@ -88,7 +88,7 @@ int head_draw(const struct top *t, int row)
     const json_t *fds = json_object_get(s, "descriptors");
     int64_t booked = value_number(fds, "booked"), room = value_number(fds, "room");
     /* The daemon's own clock says what time it is. */
-    int64_t now = value_number(s, "started_at_ms") + value_number(s, "uptime_ms");
+    int64_t now = value_add(value_number(s, "started_at_ms"), value_number(s, "uptime_ms"));
     struct pen pen = {&t->term.draw, row, 0};
     char text[HUMAN_MAX];
 

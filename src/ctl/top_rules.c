@@ -69,7 +69,7 @@ static int64_t failed_of(const json_t *said)
     int64_t sum = 0;
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        sum += value_number(ended, words[i]);
+        sum = value_add(sum, value_number(ended, words[i]));
     return sum;
 }
 
@@ -132,11 +132,6 @@ static int64_t grown(int64_t now, int64_t was)
     return now >= was ? now - was : 0;
 }
 
-static int64_t rate(int64_t bytes, int64_t ms)
-{
-    return (int64_t)((double)bytes * 1000 / (double)ms + 0.5);
-}
-
 static void compare(struct top_rule *rule, const struct top_rule *was, int64_t ms)
 {
     rule->traffic = was->traffic;
@@ -144,8 +139,8 @@ static void compare(struct top_rule *rule, const struct top_rule *was, int64_t m
     rule->failures = was->failures;
     if (ms <= 0)
         return;
-    rule->rate_in = rate(grown(rule->bytes_in, was->bytes_in), ms);
-    rule->rate_out = rate(grown(rule->bytes_out, was->bytes_out), ms);
+    rule->rate_in = value_rate(grown(rule->bytes_in, was->bytes_in), ms);
+    rule->rate_out = value_rate(grown(rule->bytes_out, was->bytes_out), ms);
     trend_add(&rule->traffic, rule->rate_in + rule->rate_out);
     trend_add(&rule->refusals, grown(rule->refused, was->refused));
     trend_add(&rule->failures, grown(rule->failed, was->failed));

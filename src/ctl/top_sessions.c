@@ -55,7 +55,7 @@ static int by_id(const void *left, const void *right)
 
 static int64_t rate(int64_t now, int64_t was, int64_t ms)
 {
-    return now > was ? (int64_t)((double)(now - was) * 1000 / (double)ms + 0.5) : 0;
+    return now > was ? value_rate(now - was, ms) : 0;
 }
 
 void sessions_take(struct top_sessions *s, const json_t *body, size_t limit, int64_t now_ms)

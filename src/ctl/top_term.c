@@ -5,7 +5,6 @@
 
 #include <curses.h>
 #include <errno.h>
-#include <langinfo.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctl/must.h"
+#include "ctl/text.h"
 #include "ctl/top_terminfo.h"
 
 #define ESCAPE_MS 100 /* within which what follows it belongs to it, also over a slow line */
@@ -26,7 +26,7 @@ static bool has_blocks(void)
 {
     const char *terminal = getenv("TERM");
 
-    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 && terminal && strcmp(terminal, "linux") != 0;
+    return text_is_utf8() && terminal && strcmp(terminal, "linux") != 0;
 }
 
 /* The signals that are waited for together with the terminal, so that none comes in between. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/value.h"
+
 #define COUNT_PLAIN 99999 /* the most that is shown to the last digit */
 
 void trend_add(struct top_trend *t, int64_t value)
@@ -23,7 +25,7 @@ int64_t trend_sum(const struct top_trend *t, unsigned last)
     int64_t sum = 0;
 
     for (unsigned i = 0; i < last && i < t->count; i++)
-        sum += t->value[t->count - 1 - i];
+        sum = value_add(sum, t->value[t->count - 1 - i]);
     return sum;
 }
 

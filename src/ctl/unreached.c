@@ -51,6 +51,8 @@ char *unreached_reason(const char *path, int cause)
         return must_print("%s: nobody listens there: penstockd has ended, or this is not its "
                           "daemon.control (systemctl status penstockd)",
                           path);
+    case EAGAIN: /* its backlog is full (connect(2)) */
+        return must_print("%s: penstockd does not answer: others wait there already", path);
     default:
         return must_print("%s: %s", path, strerror(cause));
     }

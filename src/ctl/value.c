@@ -10,9 +10,26 @@ const char *value_text(const json_t *object, const char *key)
     return text ? text : "-";
 }
 
+static int64_t within(int64_t number)
+{
+    return number > VALUE_MOST ? VALUE_MOST : number < -VALUE_MOST ? -VALUE_MOST : number;
+}
+
 int64_t value_number(const json_t *object, const char *key)
 {
-    return json_integer_value(json_object_get(object, key));
+    return within(json_integer_value(json_object_get(object, key)));
+}
+
+int64_t value_add(int64_t a, int64_t b)
+{
+    return within(within(a) + within(b));
+}
+
+int64_t value_rate(int64_t count, int64_t ms)
+{
+    double rate = (double)count * 1000 / (double)ms + 0.5;
+
+    return rate < (double)VALUE_MOST ? (int64_t)rate : VALUE_MOST;
 }
 
 int64_t value_sum(const json_t *object, const char *key)
@@ -20,8 +37,11 @@ int64_t value_sum(const json_t *object, const char *key)
     const json_t *inner = json_object_get(object, key);
     const json_t *value;
     const char *name;
-    uint64_t sum = 0;
+    int64_t sum = 0;
 
-    json_object_foreach((json_t *)inner, name, value) sum += (uint64_t)json_integer_value(value);
-    return (int64_t)sum;
+    json_object_foreach((json_t *)inner, name, value)
+    {
+        sum = value_add(sum, json_integer_value(value));
+    }
+    return sum;
 }

@@ -9,10 +9,20 @@
 /* A text, borrowed; "-" when there is none. */
 const char *value_text(const json_t *object, const char *key);
 
+/* The most that a number is taken for, and its negative the least: two can be added or subtracted.
+ */
+#define VALUE_MOST (INT64_MAX / 2)
+
 /* A whole number; 0 when there is none. */
 int64_t value_number(const json_t *object, const char *key);
 
 /* The sum of all numbers in an object; 0 when there is none. */
 int64_t value_sum(const json_t *object, const char *key);
+
+/* The sum of two numbers, whatever they are: at most VALUE_MOST. */
+int64_t value_add(int64_t a, int64_t b);
+
+/* So much in so many milliseconds, which are more than none, is so much in a second. */
+int64_t value_rate(int64_t count, int64_t ms);
 
 #endif

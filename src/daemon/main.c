@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -208,7 +209,7 @@ int main(int argc, char **argv)
     struct options o = options_parse(argc, argv);
     int status = EXIT_SUCCESS;
 
-    fds_open_standard();
+    fds_open_standard(O_RDWR);
     switch (o.job) {
     case JOB_RUN:
         return run(&o, argv);

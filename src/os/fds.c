@@ -12,12 +12,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-void fds_open_standard(void)
+void fds_open_standard(int mode)
 {
     int fd;
 
     do
-        fd = open("/dev/null", O_RDWR);
+        fd = open("/dev/null", mode);
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);

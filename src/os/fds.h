@@ -20,8 +20,9 @@ struct fds {
 };
 
 /* Open /dev/null in place of each of the descriptors 0 to 2 that is closed, so that no socket gets
- * such a number, and is written to as standard error. */
-void fds_open_standard(void);
+ * such a number, and is written to as standard error. `mode`: O_RDWR; or O_RDONLY, so that what is
+ * written there is still an error. */
+void fds_open_standard(int mode);
 
 /* Raise the soft RLIMIT_NOFILE (getrlimit(2)) to the hard one, as far as that goes. */
 void fds_raise_limit(void);

@@ -52,6 +52,8 @@ END_TEST
 START_TEST(what_is_not_given_has_a_default)
 {
     char line[] = "penstock status", watch[] = "penstock status --watch";
+    char wait[] = "penstock wait-ready", reload[] = "penstock reload";
+    char soon[] = "penstock rules --timeout 1s";
     char top[] = "penstock top", often[] = "penstock top --interval 250ms";
     struct args a;
 
@@ -60,7 +62,13 @@ START_TEST(what_is_not_given_has_a_default)
     ck_assert_str_eq(a.socket, CONF_CONTROL_DEFAULT);
     ck_assert_int_eq(a.watch_ms, 0);
     ck_assert_uint_eq(a.limit, UINT64_MAX);
+    ck_assert_int_eq(a.timeout_ms, 10000);
+    ck_assert(parse(&a, wait));
     ck_assert_int_eq(a.timeout_ms, 30000);
+    ck_assert(parse(&a, reload));
+    ck_assert_int_eq(a.timeout_ms, 0);
+    ck_assert(parse(&a, soon));
+    ck_assert_int_eq(a.timeout_ms, 1000);
     setenv("PENSTOCK_SOCKET", "/of/the/environment", 1);
     ck_assert(parse(&a, watch));
     ck_assert_str_eq(a.socket, "/of/the/environment");

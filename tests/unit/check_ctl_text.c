@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <jansson.h>
 #include <locale.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "ctl/human.h"
 #include "ctl/text.h"
+#include "ctl/value.h"
 #include "suite.h"
 
 static void use_utf8(void)
@@ -68,6 +70,27 @@ START_TEST(without_utf8_all_is_ascii)
 
     ck_assert_str_eq(safe, "h\\u00e9 \\U0001f600");
     free(safe);
+}
+END_TEST
+
+/* U+00DB prints, and of its two bytes the second is CSI to a terminal that knows no UTF-8. */
+START_TEST(an_8_bit_terminal_gets_ascii)
+{
+    static const char *const locales[] = {"C.UTF-8", "en_US.UTF-8", "en_US.ISO-8859-1",
+                                          "de_DE.ISO-8859-1"};
+
+    for (size_t i = 0; i < COUNT_OF(locales); i++) {
+        if (!setlocale(LC_CTYPE, locales[i]))
+            continue;
+        char *plain = text_safe_for("\303\233"
+                                    "31m",
+                                    false),
+             *own = text_safe("\303\233");
+        ck_assert_str_eq(plain, "\\u00db31m");
+        ck_assert_str_eq(own, text_is_utf8() ? "\303\233" : "\\u00db");
+        free(plain);
+        free(own);
+    }
 }
 END_TEST
 
@@ -167,6 +190,24 @@ START_TEST(times_are_those_of_here)
 }
 END_TEST
 
+START_TEST(numbers_have_bounds)
+{
+    json_t *body = json_pack("{s:I,s:I,s:{s:I,s:I}}", "most", (json_int_t)INT64_MAX, "least",
+                             (json_int_t)INT64_MIN, "words", "a", (json_int_t)INT64_MAX, "b",
+                             (json_int_t)INT64_MAX);
+
+    ck_assert_int_eq(value_number(body, "most"), VALUE_MOST);
+    ck_assert_int_eq(value_number(body, "least"), -VALUE_MOST);
+    ck_assert_int_eq(value_number(body, "none"), 0);
+    ck_assert_int_eq(value_sum(body, "words"), VALUE_MOST);
+    ck_assert_int_eq(value_add(INT64_MIN, INT64_MIN), -VALUE_MOST);
+    ck_assert_int_eq(value_add(40, 2), 42);
+    ck_assert_int_eq(value_rate(INT64_MAX, 1), VALUE_MOST);
+    ck_assert_int_eq(value_rate(3, 2000), 2);
+    json_decref(body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_text");
@@ -175,7 +216,9 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, texts_are_made_safe, 0, (int)COUNT_OF(texts));
     tcase_add_test(tcase, without_utf8_all_is_ascii);
+    tcase_add_test(tcase, an_8_bit_terminal_gets_ascii);
     tcase_add_test(tcase, no_byte_gets_through);
+    tcase_add_test(tcase, numbers_have_bounds);
     tcase_add_test(tcase, a_text_fits_by_whole_characters);
     tcase_add_loop_test(tcase, sizes_are_readable, 0, (int)COUNT_OF(sizes));
     tcase_add_loop_test(tcase, spans_are_readable, 0, (int)COUNT_OF(spans));
