@@ -12,10 +12,10 @@
 #include "os/dgram.h"
 #include "os/interfaces.h"
 
-/* A slice ends after so many sessions, or so many questions to the kernel of four calls each: it
- * takes less than a millisecond. */
+/* A slice ends after so many sessions, or so many of what costs several system calls: questions to
+ * the kernel, and sessions that end. */
 #define SLICE_SESSIONS 256
-#define SLICE_ASKED    32
+#define SLICE_COSTLY   32
 #define SLICE_GAP_MS   1
 
 /* From where a new socket to an upstream would send; AF_UNSPEC: there is no way now. Kept from one
@@ -83,23 +83,22 @@ static bool is_looked_at(const struct session *s)
     return s->udp && !s->udp->failed && s->stage == STAGE_RELAY;
 }
 
-/* False when there are no more. The end of one makes room for a client, which may be the end of
- * another: so the next one is looked for anew after that. */
+/* False when there are no more. The end of a session is the end of no other. */
 static bool walk_slice(struct udp_homes *h)
 {
     struct way_out way = {.to = {.family = AF_UNSPEC}};
     struct session *s = next_of(h);
+    unsigned ended = 0;
 
-    for (unsigned i = 0; s && i < SLICE_SESSIONS && way.asked < SLICE_ASKED; i++) {
+    for (unsigned i = 0; s && i < SLICE_SESSIONS && way.asked + ended < SLICE_COSTLY; i++) {
         struct list *next = s->link.next;
 
         h->after = s->id;
         if (is_looked_at(s) && is_gone(s, h->interfaces, &way)) {
             session_end_now(s, END_ADDRESS_GONE);
-            s = next_of(h);
-        } else {
-            s = next == &h->worker->sessions ? NULL : container_of(next, struct session, link);
+            ended++;
         }
+        s = next == &h->worker->sessions ? NULL : container_of(next, struct session, link);
     }
     return s != NULL;
 }

@@ -19,6 +19,7 @@ struct kill {
     struct timer timer;
     struct worker *worker;
     struct request *request;
+    struct filter again; /* what may hold no more: the state */
     struct found found;
     size_t at;
     uint64_t killed;
@@ -46,10 +47,11 @@ static void kill_slice(struct kill *k)
 {
     struct session *sessions[KILL_SLICE];
     size_t left = k->found.count - k->at, count = left < KILL_SLICE ? left : KILL_SLICE;
+    int64_t now = clock_monotonic_ms();
 
     find_again(k->worker, k->found.ids + k->at, count, sessions);
     for (size_t i = 0; i < count; i++) {
-        if (!sessions[i] || sessions[i]->ended)
+        if (!sessions[i] || sessions[i]->ended || !filter_takes(&k->again, sessions[i], now))
             continue;
         session_end_now(sessions[i], END_KILLED);
         k->killed++;
@@ -106,6 +108,7 @@ struct answer *kill_sessions(struct worker *w, const struct find *what, struct r
         return NULL;
     k->worker = w;
     k->request = rq;
+    k->again = (struct filter){.has_state = what->filter.has_state, .state = what->filter.state};
     if (find_sessions(w, what, clock_monotonic_ms(), &k->found)) {
         free(k);
         return NULL;

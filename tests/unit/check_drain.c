@@ -10,6 +10,7 @@
 
 #define PORT    24001
 #define PORT_UP 24002
+#define MANY    70
 
 static struct world w;
 static int up, client;
@@ -21,7 +22,7 @@ static void begin(void)
     struct conf *conf;
 
     world_begin(&w);
-    up = upstream_at(PORT_UP, 10);
+    up = upstream_at(PORT_UP, MANY);
     conf = conf_of("rules = { r = { listen = \"%s:%u\"; upstream = \"%s:%u\"; }; };", own_host(),
                    PORT, own_host(), PORT_UP);
     ck_assert_int_eq(world_apply(&w, conf, &changes), 0);
@@ -93,6 +94,26 @@ START_TEST(one_goes_when_its_time_has_come_and_the_other_stays)
 }
 END_TEST
 
+/* No session is to wait while thousands end. */
+START_TEST(many_go_a_few_at_a_time)
+{
+    struct rule *rule = w.set.rules[0];
+    int clients[MANY - 1];
+
+    for (unsigned i = 0; i < MANY - 1; i++)
+        clients[i] = world_client(&w, PORT, STAGE_RELAY, &s);
+    ck_assert_int_eq(drain_rule(rule, 1), 0);
+    while (w.worker.live == MANY)
+        world_turn(&w);
+    ck_assert_uint_eq(w.worker.live, MANY - 32);
+    world_await(&w, all_gone, &w);
+    ck_assert_uint_eq(atomic_load(&rule->account.ended[END_DRAINED]), MANY);
+    ck_assert_uint_eq(w.worker.drain.place, 0);
+    for (unsigned i = 0; i < MANY - 1; i++)
+        close(clients[i]);
+}
+END_TEST
+
 START_TEST(no_time_at_all_is_the_end_now)
 {
     struct rule *rule = w.set.rules[0];
@@ -114,6 +135,7 @@ int main(void)
     tcase_add_test(tcase, on_change_in_milliseconds);
     tcase_add_test(tcase, the_earliest_end_holds);
     tcase_add_test(tcase, one_goes_when_its_time_has_come_and_the_other_stays);
+    tcase_add_test(tcase, many_go_a_few_at_a_time);
     tcase_add_test(tcase, no_time_at_all_is_the_end_now);
     return suite_run(suite);
 }

@@ -279,6 +279,21 @@ START_TEST(few_are_killed_at_once)
 }
 END_TEST
 
+START_TEST(who_is_in_another_state_by_then_lives)
+{
+    struct find what = {.limit = SIZE_MAX, .filter = {.has_state = true, .state = STATE_OPEN}};
+    struct session *last = container_of(w.worker.sessions.prev, struct session, link);
+
+    ck_assert_ptr_eq(kill_sessions(&w.worker, &what, NULL), some_answer());
+    ck_assert_int_eq(shutdown(clients[KILLED - 1], SHUT_WR), 0);
+    if (!answered)
+        world_await(&w, has_answered, NULL);
+    ck_assert_str_eq(body_text, "{\"killed\":99}\n");
+    ck_assert_uint_eq(w.worker.live, 1);
+    ck_assert_int_eq(session_state(last), STATE_HALF_CLOSED);
+}
+END_TEST
+
 static bool has_begun_killing(void *arg)
 {
     (void)arg;
@@ -338,6 +353,7 @@ int main(void)
     tcase_set_timeout(kills, 120);
     tcase_add_test(kills, who_comes_later_lives);
     tcase_add_test(kills, few_are_killed_at_once);
+    tcase_add_test(kills, who_is_in_another_state_by_then_lives);
     tcase_add_test(kills, who_asked_goes);
     tcase_add_test(kills, killing_without_memory);
     return suite_run(suite);
