@@ -107,7 +107,10 @@ struct answer *answer_stream(const char *type, struct stream *st)
     a->status = 200;
     a->stream = st;
     answer_header(a, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    return a;
+    if (a->response)
+        return a;
+    free(a); /* st is done with, and no longer there */
+    return NULL;
 }
 
 void stream_wake(struct stream *st)

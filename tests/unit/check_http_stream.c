@@ -3,9 +3,24 @@
 #include "config.h"
 
 #include <limits.h>
+#include <microhttpd.h>
 
 #include "http_streams.h"
 #include "suite.h"
+
+/* No memory for headers: by the linker (-Wl,--wrap). */
+static bool has_no_memory;
+
+enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value);
+enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value);
+
+enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value)
+{
+    return has_no_memory ? MHD_NO : __real_MHD_add_response_header(response, name, value);
+}
 
 /* A reader that takes little at a time; chunks are taken apart. */
 struct reader {
@@ -217,6 +232,21 @@ START_TEST(a_stream_wakes_itself)
 }
 END_TEST
 
+/* Who has made it must not touch it any more, and is told. */
+START_TEST(a_stream_without_its_header_is_none)
+{
+    struct source s = {.stream = {.fill = fill, .done = done}};
+    struct answer *a;
+
+    has_no_memory = true;
+    a = answer_stream("text/plain", &s.stream);
+    has_no_memory = false;
+    ck_assert_ptr_null(a);
+    ck_assert_uint_eq(s.done, 1);
+    ck_assert_uint_eq(s.fills, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -226,6 +256,7 @@ int main(void)
         streams_take_turns,
         a_stream_waits_until_it_is_woken,
         a_stream_wakes_itself,
+        a_stream_without_its_header_is_none,
     };
 
     return suite_run(http_suite("http streams", tests, COUNT_OF(tests)));
