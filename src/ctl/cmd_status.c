@@ -22,6 +22,9 @@ static void add_reload(struct table *t, const json_t *config, int64_t now)
         table_cell(t, STYLE_PLAIN, "none yet");
     else if (strcmp(outcome, "busy") == 0)
         table_cell(t, STYLE_ODD, "under way");
+    else if (strcmp(outcome, "ok") == 0 && value_number(reload, "failed") > 0)
+        table_cell(t, STYLE_BAD, "%s ago, but %" PRId64 " rules could not change", ago,
+                   value_number(reload, "failed"));
     else if (strcmp(outcome, "ok") == 0)
         table_cell(t, STYLE_GOOD, "ok, %s ago", ago);
     else

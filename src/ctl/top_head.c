@@ -63,6 +63,9 @@ static void put_reload(struct pen *pen, const json_t *config, int64_t now)
             human_span(ago, now - value_number(config, "loaded_at_ms")));
     else if (strcmp(outcome, "busy") == 0)
         put(pen, "reload", INK_ODD, "under way");
+    else if (strcmp(outcome, "ok") == 0 && value_number(reload, "failed") > 0)
+        put(pen, "reload", INK_BAD, "%" PRId64 " failed %s ago", value_number(reload, "failed"),
+            ago);
     else if (strcmp(outcome, "ok") == 0)
         put(pen, "reload", INK_GOOD, "ok %s ago", ago);
     else

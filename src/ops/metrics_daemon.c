@@ -92,10 +92,11 @@ static void write_config(struct om *om, const struct ops_reload *r)
     write_gauge(om, "penstock_config_reload_in_progress", "Whether a reload is going on.",
                 r->outcome == OPS_RELOAD_BUSY);
     om_family(om, "penstock_config_last_reload_successful", "gauge", NULL,
-              "Whether the last reload, or the start if there was none, went well.");
+              "Whether the last reload, or the start if there was none, went well: each rule is as "
+              "the config says.");
     if (r->outcome != OPS_RELOAD_BUSY)
         om_number(om, "penstock_config_last_reload_successful", "", NULL,
-                  r->outcome != OPS_RELOAD_FAILED);
+                  r->outcome != OPS_RELOAD_FAILED && r->failed == 0);
     om_family(om, "penstock_config_last_reload_timestamp_seconds", "gauge", "seconds",
               "When the last reload was over, since the epoch.");
     if (r->at_ms > 0)

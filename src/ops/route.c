@@ -106,6 +106,15 @@ static bool can_be_asked(const struct api_door *door, const struct route *r)
     return door->is_local || !r->needs_steer;
 }
 
+static struct answer *not_allowed(const struct api_door *door)
+{
+    return answer_error(403, "forbidden",
+                        door->is_local
+                            ? "only root, penstockd's own user, and the owner of the control "
+                              "socket or its group may change anything"
+                            : "this address is for reading, ask on the control socket");
+}
+
 static struct answer *wrong_method(const struct api_door *door, const char *path)
 {
     static const char *const words[] = {
@@ -119,6 +128,8 @@ static struct answer *wrong_method(const struct api_door *door, const char *path
             used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s",
                                      used > 0 ? ", " : "", words[routes[i].method]);
     }
+    if (used == 0)
+        return not_allowed(door);
     a = answer_error(405, "method-not-allowed", "%s can't be asked so, allowed: %s", path, allowed);
     if (a)
         answer_header(a, "Allow", allowed);
@@ -141,15 +152,6 @@ static struct answer *unknown_key(const struct route *r, const char *key)
 static struct answer *doubled_key(const char *key)
 {
     return answer_error(400, "bad-request", "the query has \"%s\" twice, allowed: once", key);
-}
-
-static struct answer *not_allowed(const struct api_door *door)
-{
-    return answer_error(403, "forbidden",
-                        door->is_local
-                            ? "only root, penstockd's own user, and the owner of the control "
-                              "socket or its group may change anything"
-                            : "this address is for reading, ask on the control socket");
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */

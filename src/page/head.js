@@ -26,17 +26,19 @@ export function showLive(word) {
 
 function showReload(config, now) {
     const last = config.reload;
+    const isPartly = last.outcome === "ok" && last.failed > 0;
 
-    setAttribute(byId("reload-outcome"), "data-is", last.outcome);
+    setAttribute(byId("reload-outcome"), "data-is", isPartly ? "failed" : last.outcome);
     setText(byId("reload-outcome"), last.outcome === "none" ? "not reloaded yet"
-        : last.outcome === "busy" ? "reloading" : "last reload " + last.outcome);
+        : last.outcome === "busy" ? "reloading" : isPartly ? "last reload: " + last.failed + " failed" : "last reload " + last.outcome);
     setHidden(byId("reload-at"), last.at_ms === null);
     if (last.at_ms !== null) {
         setText(byId("reload-at"), span(now - last.at_ms) + " ago");
         setAttribute(byId("reload-at"), "datetime", new Date(last.at_ms).toISOString());
         setAttribute(byId("reload-at"), "title", date(last.at_ms));
     }
-    setText(byId("reload-error"), last.error || "");
+    setText(byId("reload-error"), last.error ||
+        (isPartly ? "some rules could not change: penstock diff says which" : ""));
 }
 
 export class Head {

@@ -56,7 +56,8 @@ def status_is_right(t):
     check(0 < s["descriptors"]["booked"] < s["descriptors"]["room"], "descriptors: %r" % s)
     config = s["config"]
     check_equal((config["path"], config["generation"]), (d.config, 1), "the config")
-    check_equal(config["reload"], {"outcome": "none", "at_ms": None, "error": None}, "reload")
+    check_equal(config["reload"], {"outcome": "none", "at_ms": None, "error": None,
+                                   "failed": 0}, "reload")
     client, upstream = session(t, d)
     s = api.get("/v1/status")
     check_equal((s["sessions"], s["served"]), (1, 0), "with a session")
@@ -298,7 +299,8 @@ def tcp_reads(t):
     check_equal(api.get("/v1/rules/web")["name"], "web", "its rule")
     check_equal(api.ask("HEAD", "/v1/status").status, 200, "HEAD")
     for method, target in (("POST", "/v1/reload"), ("POST", "/v1/rules/web/pause"),
-                           ("DELETE", "/v1/sessions/1")):
+                           ("DELETE", "/v1/sessions/1"), ("GET", "/v1/reload"),
+                           ("PUT", "/v1/rules/web/drain")):
         a = api.refused(403, "forbidden", method, target, "for reading")
         check_equal(a.headers["Cache-Control"], "no-store", "its Cache-Control")
     a = api.refused(405, "method-not-allowed", "PUT", "/v1/sessions")

@@ -174,6 +174,20 @@ def reloads(t):
                                 "penstock_config_last_reload_successful": 0})
 
 
+@test("metrics: a reload after which a rule is not as the config says", ENGINE)
+def partly(t):
+    daemon, path = control(t)
+    up, taken = Upstream(t), t.listener()
+    web = {"listen": "127.0.0.1:%d" % t.port(), "upstream": up.address}
+    d = t.start({"web": web}, daemon=daemon)
+    d.reload({"web": dict(web, listen="127.0.0.1:%d" % taken.getsockname()[1])}, failed=1)
+    numbers_are(metrics(path), {"penstock_config_last_reload_successful": 0})
+    reload = Api(path).get("/v1/status")["config"]["reload"]
+    check_equal((reload["outcome"], reload["failed"]), ("ok", 1), "what became of it")
+    d.reload({"web": web}, failed=0)
+    numbers_are(metrics(path), {"penstock_config_last_reload_successful": 1})
+
+
 @test("metrics: a rule that is paused", ENGINE)
 def paused(t):
     daemon, path = control(t)
