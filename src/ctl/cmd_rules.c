@@ -12,10 +12,14 @@
 #include "ctl/value.h"
 
 static const struct column columns[] = {
-    {.title = "RULE", .shrinks = true},   {.title = "STATE"},
-    {.title = "LISTEN", .shrinks = true}, {.title = "UPSTREAM", .shrinks = true},
-    {.title = "SESSIONS", .right = true}, {.title = "OPENED", .right = true},
-    {.title = "REFUSED", .right = true},  {.title = "IN", .right = true},
+    {.title = "RULE", .shrinks = true},
+    {.title = "STATE"},
+    {.title = "LISTEN", .shrinks = true},
+    {.title = "UPSTREAM", .shrinks = true},
+    {.title = "SESSIONS", .right = true},
+    {.title = "OPENED", .right = true, .leaves = 1},
+    {.title = "REFUSED", .right = true, .leaves = 2},
+    {.title = "IN", .right = true},
     {.title = "OUT", .right = true},
 };
 
@@ -26,25 +30,46 @@ static enum style state_style(const char *state)
                                            : STYLE_ODD;
 }
 
-/* All addresses, and what keeps one from listening, unless that is the rule's own state. */
+/* Listens as its rule wants it to: the rule's own state stands in another column. */
+static bool is_well(const json_t *listener)
+{
+    const char *state = value_text(listener, "state");
+
+    return strcmp(state, "listening") == 0 || strcmp(state, "paused") == 0;
+}
+
+static char *append(char *text, const json_t *listener)
+{
+    bool plain = is_well(listener);
+    char *more =
+        must_print("%s%s%s%s%s%s", text, text[0] ? "," : "", value_text(listener, "address"),
+                   plain ? "" : "(", plain ? "" : value_text(listener, "state"), plain ? "" : ")");
+
+    free(text);
+    return more;
+}
+
+/* Two addresses, or the first of more and how many others there are; of these, how many don't
+ * listen. */
 static char *listen_text(const json_t *rule)
 {
-    const json_t *listener;
-    char *text = must(strdup(""));
-    size_t i;
+    const json_t *listeners = json_object_get(rule, "listeners"), *listener;
+    size_t count = json_array_size(listeners), i, odd = 0;
+    char *text = must(strdup("")), *more;
 
-    json_array_foreach(json_object_get(rule, "listeners"), i, listener)
+    json_array_foreach(listeners, i, listener)
     {
-        const char *state = value_text(listener, "state");
-        bool plain = strcmp(state, "listening") == 0 || strcmp(state, "paused") == 0;
-        char *more =
-            must_print("%s%s%s%s%s%s", text, i > 0 ? "," : "", value_text(listener, "address"),
-                       plain ? "" : "(", plain ? "" : state, plain ? "" : ")");
-
-        free(text);
-        text = more;
+        if (i == 0 || count == 2)
+            text = append(text, listener);
+        else
+            odd += !is_well(listener);
     }
-    return text;
+    if (count <= 2)
+        return text;
+    more = odd > 0 ? must_print("%s +%zu (%zu not listening)", text, count - 1, odd)
+                   : must_print("%s +%zu", text, count - 1);
+    free(text);
+    return more;
 }
 
 static void add_rule(struct table *t, const json_t *rule)

@@ -11,6 +11,7 @@
 #include "ctl/text.h"
 
 #define GAP        2
+#define LEFT_OUT   SIZE_MAX /* instead of a width */
 #define SHRUNK_MIN 8
 
 struct cell {
@@ -85,10 +86,28 @@ static size_t *widest(const struct table *t, size_t *widths)
     size_t *found = NULL;
 
     for (size_t i = 0; i < t->count; i++) {
-        if (t->columns[i].shrinks && widths[i] > SHRUNK_MIN && (!found || widths[i] > *found))
+        if (t->columns[i].shrinks && widths[i] != LEFT_OUT && widths[i] > SHRUNK_MIN &&
+            (!found || widths[i] > *found))
             found = &widths[i];
     }
     return found;
+}
+
+/* Columns that may leave do so until the others have room, or none may any more. Returns how much
+ * is left of `total`. */
+static size_t leave(const struct table *t, size_t *widths, size_t total, size_t width)
+{
+    for (unsigned rank = 1; total > width; rank++) {
+        size_t i = 0;
+
+        while (i < t->count && t->columns[i].leaves != rank)
+            i++;
+        if (i == t->count)
+            break;
+        total -= widths[i] + GAP;
+        widths[i] = LEFT_OUT;
+    }
+    return total;
 }
 
 /* How wide each column is. */
@@ -102,6 +121,8 @@ static size_t *measure(const struct table *t, size_t width)
     }
     for (size_t i = 0; i < t->count; i++)
         total += widths[i];
+    if (width > 0)
+        total = leave(t, widths, total, width);
     for (; width > 0 && total > width && (most = widest(t, widths)); total--)
         (*most)--;
     return widths;
@@ -129,13 +150,17 @@ static void print_cell(const struct cell *cell, size_t width, FILE *to, bool col
 static void print_row(const struct table *t, const struct cell *row, const size_t *widths,
                       size_t width, FILE *to, bool colour)
 {
-    size_t left = width > 0 ? width : SIZE_MAX;
+    size_t left = width > 0 ? width : SIZE_MAX, end = t->count;
 
-    for (size_t i = 0; i < t->count; i++) {
-        bool last = i + 1 == t->count, right = t->columns[i].right;
+    while (end > 1 && widths[end - 1] == LEFT_OUT)
+        end--;
+    for (size_t i = 0; i < end; i++) {
+        bool last = i + 1 == end, right = t->columns[i].right;
         size_t room = widths[i] < left ? widths[i] : left;
         size_t pad = right && row[i].width < room ? room - row[i].width : 0;
 
+        if (widths[i] == LEFT_OUT)
+            continue;
         fprintf(to, "%*s", (int)pad, "");
         /* Nothing behind the last one. */
         print_cell(&row[i], (right || last) && row[i].width < room ? row[i].width : room, to,

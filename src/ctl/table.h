@@ -14,8 +14,10 @@ enum style { STYLE_PLAIN, STYLE_STRONG, STYLE_GOOD, STYLE_ODD, STYLE_BAD, STYLE_
 
 struct column {
     const char *title;
-    bool right;   /* aligned to the right: numbers */
-    bool shrinks; /* cut first when there is no room */
+    bool right;      /* aligned to the right: numbers */
+    bool shrinks;    /* cut first when there is no room */
+    unsigned leaves; /* left out when there is no room, before anything is cut: 1 first, then 2;
+                        0: it stays */
 };
 
 struct table;

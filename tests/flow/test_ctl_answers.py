@@ -40,6 +40,21 @@ def pages(count):
     return answer
 
 
+@test("ctl: of many addresses of a rule the first, and how many more", modes=ONCE)
+def many_addresses(t):
+    def at(*states):
+        return [{"address": "127.0.0.1:%d" % (7000 + i), "state": state}
+                for i, state in enumerate(states)]
+    listeners = {"two": at("listening", "closed"), "range": at(*["listening"] * 2000),
+                 "odd": at("resting", "listening", "closed", "paused"), "none": []}
+    fake = FakeDaemon(t, {("GET", "/v1/rules"): (200, {"rules": [
+        rule(name, listeners=some) for name, some in listeners.items()]})})
+    ctl = Ctl(t, fake.path)
+    check_equal([re.split("  +", line)[2] for line in ctl.ask("rules").splitlines()[1:]],
+                ["127.0.0.1:7000,127.0.0.1:7001(closed)", "127.0.0.1:7000 +1999",
+                 "127.0.0.1:7000(resting) +3 (1 not listening)", "-"], "what it says")
+
+
 @test("ctl: all pages are one list", modes=ONCE)
 def one_list(t):
     fake = FakeDaemon(t, {("GET", "/v1/sessions"): (200, pages(2500))})

@@ -88,6 +88,38 @@ START_TEST(the_widest_are_cut_first)
 }
 END_TEST
 
+static struct table *with_some_that_leave(void)
+{
+    static const struct column some[] = {{.title = "NAME", .shrinks = true},
+                                         {.title = "FIRST", .right = true, .leaves = 1},
+                                         {.title = "STAYS"},
+                                         {.title = "SECOND", .leaves = 2}};
+    struct table *t = table_begin(some, COUNT_OF(some));
+
+    table_cell(t, STYLE_PLAIN, "a-longer-name");
+    table_cell(t, STYLE_PLAIN, "1");
+    table_cell(t, STYLE_PLAIN, "x");
+    table_cell(t, STYLE_PLAIN, "22");
+    return t;
+}
+
+START_TEST(some_leave_before_others_are_cut)
+{
+    expect(with_some_that_leave(), 35, false,
+           "NAME           FIRST  STAYS  SECOND\n"
+           "a-longer-name      1  x      22\n");
+    expect(with_some_that_leave(), 34, false,
+           "NAME           STAYS  SECOND\n"
+           "a-longer-name  x      22\n");
+    expect(with_some_that_leave(), 27, false,
+           "NAME           STAYS\n"
+           "a-longer-name  x\n");
+    expect(with_some_that_leave(), 19, false,
+           "NAME          STAYS\n"
+           "a-longer-na~  x\n");
+}
+END_TEST
+
 START_TEST(no_line_is_longer_than_the_terminal)
 {
     for (size_t width = 1; width < 60; width++) {
@@ -251,6 +283,7 @@ int main(void)
     tcase_add_test(tcase, columns_are_aligned);
     tcase_add_test(tcase, wide_characters_take_their_room);
     tcase_add_test(tcase, the_widest_are_cut_first);
+    tcase_add_test(tcase, some_leave_before_others_are_cut);
     tcase_add_test(tcase, no_line_is_longer_than_the_terminal);
     tcase_add_test(tcase, colours_take_no_room);
     tcase_add_test(tcase, a_cell_can_not_break_the_table);
