@@ -4,67 +4,40 @@
 #include "ctl/change.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "ctl/at_work.h"
 #include "ctl/findings.h"
 #include "ctl/must.h"
+#include "ctl/pending.h"
 #include "ctl/rule_file.h"
 #include "ctl/text.h"
 #include "ctl/value.h"
 
 #define ANSWER_MS 5000  /* for a daemon that is there but stuck */
-#define BACK_MS   2000  /* for the reload back of who is about to be ended by a signal */
+#define BACK_MS   30000 /* for the reload back ... */
+#define HASTE_MS  2000  /* ... of who is about to be ended by a signal */
 #define LOCK_MS   30000 /* somebody else changes a rule */
 
 /* --- which config ---------------------------------------------------------------------------- */
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* The config of the daemon that answers; NULL when there is no telling. */
-static char *config_at_work(const json_t *status)
-{
-    const char *path = value_text(json_object_get(status, "config"), "path");
-    char *there, *found;
-
-    if (path[0] == '/')
-        return must(strdup(path));
-    there = must_print("/proc/%" PRId64 "/cwd/%s", value_number(status, "pid"), path);
-    found = realpath(there, NULL);
-    free(there);
-    return found;
-}
-
 static int with_daemon(struct change *c, const json_t *status)
 {
     const char *wanted = c->ctl->args.config;
-    char *at_work = config_at_work(status);
+    const json_t *reload = json_object_get(json_object_get(status, "config"), "reload");
+    char *at_work = at_work_config(status);
 
-    if (!at_work && !wanted) {
-        text_line(stderr, "penstock: penstockd's config can't be found from here: name it with "
-                          "--config FILE");
-        return STATUS_REFUSED;
-    }
-    if (wanted && !(at_work && is_same_file(wanted, at_work)))
+    if (!at_work && !wanted)
+        return at_work_unknown();
+    if (wanted && !(at_work && at_work_is_same(wanted, at_work)))
         c->asleep = must_print("penstockd runs with %s: it was not reloaded",
                                at_work ? at_work : "another config");
+    c->left_out = value_number(reload, "failed") > 0;
     c->config = wanted ? must(strdup(wanted)) : at_work;
     if (wanted)
         free(at_work);
     return STATUS_OK;
-}
-
-static bool is_down(const struct reply *reply)
-{
-    return reply->status == STATUS_UNREACHED &&
-           (reply->cause == ENOENT || reply->cause == ENOTDIR || reply->cause == ECONNREFUSED);
 }
 
 static int find_config(struct change *c)
@@ -77,13 +50,13 @@ static int find_config(struct change *c)
     client_limit(c->ctl->client, 0);
     if (reply.status == STATUS_OK) {
         status = with_daemon(c, reply.body);
-    } else if (is_down(&reply) && c->ctl->args.config) {
+    } else if (at_work_is_down(&reply) && c->ctl->args.config) {
         c->config = must(strdup(c->ctl->args.config));
         c->asleep = must(strdup("penstockd is not running: it takes effect at its start"));
         status = STATUS_OK;
     } else {
         status = reply_tell(&reply);
-        if (is_down(&reply))
+        if (at_work_is_down(&reply))
             text_line(stderr, "penstock: to change a config that it does not run with, name it "
                               "with --config FILE");
     }
@@ -92,6 +65,18 @@ static int find_config(struct change *c)
 }
 
 /* --- begin and end --------------------------------------------------------------------------- */
+
+static const char *why_not_held(int error)
+{
+    switch (error) {
+    case -EBUSY:
+        return "another penstock is changing a rule there";
+    case -ENOLINK:
+        return "it is a link to what is not there";
+    default:
+        return strerror(-error);
+    }
+}
 
 int change_begin(struct change *c, struct ctl *ctl, const char *rule)
 {
@@ -111,8 +96,7 @@ int change_begin(struct change *c, struct ctl *ctl, const char *rule)
         return status;
     error = conf_dir_open(&c->dir, c->config, LOCK_MS);
     if (error != 0) {
-        text_line(stderr, "penstock: %s: %s", c->dir.path,
-                  error == -EBUSY ? "another penstock is changing a rule there" : strerror(-error));
+        text_line(stderr, "penstock: %s: %s", c->dir.path, why_not_held(error));
         return STATUS_REFUSED;
     }
     signals_hold(&c->before);
@@ -164,16 +148,68 @@ int change_failed(const struct change *c, const char *what, int error)
 
 /* --- the daemon ------------------------------------------------------------------------------ */
 
-/* One that was removed may live on for its last sessions. */
-static bool is_at_work(struct change *c)
+/* It is given up for a signal, and after `ms` (0: never). */
+static struct reply ask(struct change *c, const char *method, const char *path, int64_t ms)
+{
+    struct reply reply;
+
+    client_limit(c->ctl->client, ms);
+    client_heed(c->ctl->client, signals_wait);
+    reply = client_call(c->ctl->client, method, path);
+    client_heed(c->ctl->client, NULL);
+    client_limit(c->ctl->client, 0);
+    return reply;
+}
+
+/* Why it was not as it should. */
+static int tell(const struct reply *reply)
+{
+    if (reply->status == STATUS_OK || !signals_wait())
+        return reply_tell(reply);
+    text_line(stderr, "penstock: interrupted");
+    return reply->status;
+}
+
+int change_alone(struct change *c, bool wanted)
+{
+    struct reply reply;
+    int status;
+
+    if (c->asleep)
+        return STATUS_OK;
+    reply = ask(c, "GET", "/v1/config/diff", 0);
+    if (reply.status != STATUS_OK && reply.body)
+        findings_print(json_object_get(reply.body, "errors"));
+    status = tell(&reply);
+    c->mixed = pending_count(reply.body, NULL) > 0;
+    if (status == STATUS_OK && !c->left_out &&
+        pending_count(reply.body, wanted ? NULL : c->rule) > 0) {
+        text_line(stderr, "penstock: the files have other changes, which penstockd would take in "
+                          "as well: look at penstock diff, and penstock reload first");
+        status = STATUS_REFUSED;
+    }
+    reply_free(&reply);
+    return status;
+}
+
+/* Is the rule at work, as wanted? One that was removed may live on for its last sessions. */
+static int check_rule(struct change *c, bool wanted)
 {
     char *path = must_print("/v1/rules/%s", c->rule); /* a good name needs no encoding */
-    struct reply reply = client_call(c->ctl->client, "GET", path);
+    struct reply reply = ask(c, "GET", path, ANSWER_MS);
     bool is = reply.status == STATUS_OK && strcmp(value_text(reply.body, "state"), "removed") != 0;
+    int status = STATUS_OK;
 
+    if (reply.status == STATUS_UNREACHED) {
+        status = tell(&reply);
+    } else if (is != wanted) {
+        text_line(stderr, "penstock: penstockd could not %s the rule \"%s\"",
+                  wanted ? "open" : "close", c->rule);
+        status = STATUS_REFUSED;
+    }
     reply_free(&reply);
     free(path);
-    return is;
+    return status;
 }
 
 int change_reload(struct change *c, bool wanted)
@@ -182,37 +218,39 @@ int change_reload(struct change *c, bool wanted)
 
     if (c->asleep)
         return STATUS_OK;
-    client_heed(c->ctl->client, signals_wait);
-    c->reloaded = client_call(c->ctl->client, "POST", "/v1/reload");
-    client_heed(c->ctl->client, NULL);
+    c->reloaded = ask(c, "POST", "/v1/reload", 0);
     if (c->reloaded.body)
         findings_print(json_object_get(c->reloaded.body, "errors"));
-    status = c->reloaded.status;
-    if (status != STATUS_OK && signals_wait())
-        text_line(stderr, "penstock: interrupted");
-    else
-        reply_tell(&c->reloaded);
-    if (status == STATUS_OK && is_at_work(c) != wanted) {
-        text_line(stderr, "penstock: penstockd could not %s the rule \"%s\"",
-                  wanted ? "open" : "close", c->rule);
-        status = STATUS_REFUSED;
-    }
-    return status;
+    status = tell(&c->reloaded);
+    return status == STATUS_OK ? check_rule(c, wanted) : status;
+}
+
+/* Who was interrupted already has little time left, but some. */
+static struct reply reload_back(struct change *c)
+{
+    struct reply reply;
+
+    if (!signals_wait())
+        return ask(c, "POST", "/v1/reload", BACK_MS);
+    client_limit(c->ctl->client, HASTE_MS);
+    reply = client_call(c->ctl->client, "POST", "/v1/reload");
+    client_limit(c->ctl->client, 0);
+    return reply;
 }
 
 void change_reload_back(struct change *c)
 {
-    struct reply reply;
+    bool was_waiting = signals_wait();
+    struct reply reply = reload_back(c);
 
-    if (signals_wait())
-        client_limit(c->ctl->client, BACK_MS);
-    reply = client_call(c->ctl->client, "POST", "/v1/reload");
-    if (reply.status == STATUS_OK)
+    if (reply.status == STATUS_OK && c->mixed)
+        text_line(stderr, "penstock: the files are as they were, and penstockd has reloaded them");
+    else if (reply.status == STATUS_OK)
         text_line(stderr, "penstock: nothing was changed");
     else
         text_line(stderr,
                   "penstock: the files are as they were, but penstockd has not reloaded: %s",
-                  reply.error);
+                  !was_waiting && signals_wait() ? "interrupted" : reply.error);
     reply_free(&reply);
 }
 

@@ -14,10 +14,13 @@
 struct change {
     struct ctl *ctl;
     const char *rule;
-    char *config; /* the main file */
-    char *file;   /* the rule's in conf.d ... */
-    char *path;   /* ... and where that is */
-    char *asleep; /* why penstockd is not to reload; NULL: it is */
+    char *config;  /* the main file */
+    char *file;    /* the rule's in conf.d ... */
+    char *path;    /* ... and where that is */
+    char *asleep;  /* why penstockd is not to reload; NULL: it is */
+    bool left_out; /* there are rules that could not change at the last reload: they are tried anew
+                    */
+    bool mixed;    /* a reload may change more than this */
     struct conf_dir dir;
     sigset_t before;
     struct reply reloaded; /* what it has said */
@@ -36,6 +39,11 @@ struct conf *change_load(struct change *c, const char *text);
 
 /* The config as it is on the disk; NULL when that has errors, which are said only if `say`. */
 struct conf *change_load_now(struct change *c, bool say);
+
+/* Before anything is written: would a reload, if there is to be one, change nothing else? The rule
+ * itself counts if it is `wanted`, for then it should not be there. Returns the exit status; what
+ * is wrong has been said. */
+int change_alone(struct change *c, bool wanted);
 
 /* Have penstockd reload, if it is to; then the rule must be at work, or not. Returns the exit
  * status; what is wrong has been said. */

@@ -49,6 +49,9 @@ static int add(struct change *c, const char *text)
         return STATUS_REFUSED;
     }
     conf_unref(conf);
+    status = change_alone(c, true);
+    if (status != STATUS_OK)
+        return status;
     if (signals_wait())
         return STATUS_REFUSED;
     error = conf_dir_put(&c->dir, c->file, text);

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ctl/at_work.h"
 #include "ctl/ctl.h"
 #include "ctl/must.h"
 #include "ctl/text.h"
-#include "ctl/value.h"
 
 #define PROGRAM    "penstockd"
 #define BETWEEN_MS 50
@@ -21,28 +21,39 @@
 /* --- check -------------------------------------------------------------------------------------
  */
 
-/* The config that the daemon runs with, if it answers and says; the caller frees it. */
-static char *config_at_work(struct ctl *ctl)
+/* Set *config to the one that the daemon runs with, or to NULL for the default when the daemon
+ * doesn't say. It is said which, unless there is no daemon to ask. Returns the exit status. */
+static int find_config(struct ctl *ctl, char **config)
 {
     struct reply reply;
-    const char *path;
-    char *found = NULL;
+    int status = STATUS_OK;
 
+    *config = NULL;
     client_limit(ctl->client, ANSWER_MS);
     reply = client_call(ctl->client, "GET", "/v1/status");
-    path = value_text(json_object_get(reply.body, "config"), "path");
-    if (reply.status == STATUS_OK && path[0] == '/')
-        found = must(strdup(path));
+    if (reply.status == STATUS_OK) {
+        *config = at_work_config(reply.body);
+        if (!*config)
+            status = at_work_unknown();
+    } else if (!at_work_is_down(&reply)) {
+        reply_tell(&reply);
+        text_line(stderr, "penstock: the default config is checked, which may not be that of "
+                          "penstockd");
+    }
     reply_free(&reply);
-    return found;
+    return status;
 }
 
 int cmd_check(struct ctl *ctl)
 {
-    char *config = ctl->args.config ? must(strdup(ctl->args.config)) : config_at_work(ctl);
+    char *config = ctl->args.config ? must(strdup(ctl->args.config)) : NULL;
     char program[] = PROGRAM, check[] = "--check", option[] = "--config";
-    char *argv[] = {program, check, config ? option : NULL, config, NULL};
+    char *argv[] = {program, check, NULL, NULL, NULL};
 
+    if (!config && find_config(ctl, &config) != STATUS_OK)
+        return STATUS_REFUSED;
+    argv[2] = config ? option : NULL;
+    argv[3] = config;
     execvp(PROGRAM, argv);
     /* The PATH of who isn't root may lack it. */
     if (errno == ENOENT)

@@ -56,7 +56,12 @@ static int take_out(struct change *c)
 {
     int error, status;
 
-    if (!may_go(c) || signals_wait())
+    if (!may_go(c))
+        return STATUS_REFUSED;
+    status = change_alone(c, false);
+    if (status != STATUS_OK)
+        return status;
+    if (signals_wait())
         return STATUS_REFUSED;
     error = conf_dir_take(&c->dir, c->file);
     if (error != 0)

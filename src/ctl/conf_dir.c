@@ -43,6 +43,14 @@ static bool is_there(const struct conf_dir *d)
     return fstat(d->fd, &st) == 0 && st.st_nlink > 0;
 }
 
+/* What is there can't be opened for want of it: it has gone meanwhile, or it leads nowhere. */
+static bool is_dangling(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) != 0 && errno == ENOENT;
+}
+
 int conf_dir_open(struct conf_dir *d, const char *config, int64_t ms)
 {
     char *beside = must(files_directory(config));
@@ -58,6 +66,8 @@ int conf_dir_open(struct conf_dir *d, const char *config, int64_t ms)
         d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->fd < 0 && errno != ENOENT)
             return -errno;
+        if (d->fd < 0 && is_dangling(d->path))
+            return -ENOLINK;
         if (d->made && d->fd >= 0 && fchmod(d->fd, 0755) != 0) /* whatever our umask is */
             return -errno;
         error = d->fd >= 0 ? lock(d->fd, ms) : 0;

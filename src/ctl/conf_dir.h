@@ -21,7 +21,7 @@ struct conf_dir {
 /* Each from here on returns 0 or a negative errno. */
 
 /* Open the conf.d beside that config and make it if it is not there; wait until nobody else who
- * did the same has it open any more, `ms` at most: -EBUSY. */
+ * did the same has it open any more, `ms` at most: -EBUSY. -ENOLINK: it is a link to nothing. */
 int conf_dir_open(struct conf_dir *d, const char *config, int64_t ms);
 
 /* Give it back. Allowed for one that could not be opened. */

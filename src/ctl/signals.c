@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-static const int ours[] = {SIGHUP, SIGINT, SIGTERM};
+static const int ours[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 #define OURS (sizeof(ours) / sizeof(ours[0]))
 
@@ -16,6 +16,10 @@ void signals_hold(sigset_t *before)
     sigemptyset(&set);
     for (size_t i = 0; i < OURS; i++)
         sigaddset(&set, ours[i]);
+    /* What was begun is brought to its end also when nobody reads what is said of it. */
+    sigaddset(&set, SIGPIPE);
+    /* A file that can't grow is an error like others. */
+    signal(SIGXFSZ, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, before);
 }
 

@@ -28,9 +28,10 @@ static const char *outcome_word(enum ops_outcome outcome)
 
 static json_t *reload_json(const struct ops_reload *r)
 {
-    return json_pack("{s:s,s:o,s:o}", "outcome", outcome_word(r->outcome), "at_ms",
+    return json_pack("{s:s,s:o,s:o,s:I}", "outcome", outcome_word(r->outcome), "at_ms",
                      r->at_ms > 0 ? json_integer(r->at_ms) : json_null(), "error",
-                     r->error ? json_plain(r->error) : json_null());
+                     r->error ? json_plain(r->error) : json_null(), "failed",
+                     (json_int_t)r->failed);
 }
 
 static json_t *config_json(const struct ops_host *host)

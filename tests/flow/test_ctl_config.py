@@ -5,109 +5,16 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import threading
 
 import harness
-from ctl import Ctl, FakeDaemon
+from ctl import FakeDaemon
+from ctl_config import World, carries, is_refused, nobody
 from daemon import config_text
-from harness import ENGINE, ONCE, check, check_equal, receive_exactly, test, wait_for
+from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 
-NOBODY = 65534
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-
-
-class World:
-    """A daemon with a rule `web`, its config in a directory of its own, and penstock."""
-
-    def __init__(self, t, directory="etc", **daemon):
-        t.need("control")
-        self.t = t
-        self.dir = t.path(directory)
-        self.conf_d = os.path.join(self.dir, "conf.d")
-        self.main = os.path.join(self.dir, "penstock.conf")
-        self.ctl = Ctl(t, t.path("control.sock"))
-        self.upstream = t.listener()
-        self.to = "127.0.0.1:%d" % self.upstream.getsockname()[1]
-        os.mkdir(self.dir)
-        self.daemon = t.prepare({"daemon": dict({"control": self.ctl.socket}, **daemon),
-                                 "rules": {"web": {"listen": self.free(), "upstream": self.to}}},
-                                args=["--config", self.main])
-        os.rename(self.daemon.config, self.main)
-        self.daemon.config = self.main
-
-    def start(self):
-        self.daemon.start()
-        return self
-
-    def free(self):
-        return "127.0.0.1:%d" % self.t.port()
-
-    def write(self, name, text):
-        os.makedirs(self.conf_d, exist_ok=True)
-        with open(os.path.join(self.conf_d, name), "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def files(self):
-        """All that is beside the config, and what is in it."""
-        found = {}
-        for at, dirs, names in os.walk(self.dir):
-            for name in dirs:
-                found[os.path.join(at, name)] = None
-            for name in names:
-                with open(os.path.join(at, name), "rb") as f:
-                    found[os.path.join(at, name)] = f.read()
-        return found
-
-    def file(self, rule):
-        return os.path.join(self.conf_d, rule + ".conf")
-
-    def rules(self):
-        return [r["name"] for r in self.ctl.json("rules")["rules"]]
-
-    def generation(self):
-        return self.ctl.json("status")["config"]["generation"]
-
-    def said(self, rule, change, added, removed):
-        """What a change that went well prints."""
-        return ("%s: rule %s, %s\nreloaded: %d added, %d removed, 0 changed, 0 failed "
-                "(generation %d)\n" % (self.file(rule), rule, change, added, removed,
-                                       self.generation()))
-
-    def unchanged(self, args, status, err, **options):
-        """It fails so, and nothing is other than before."""
-        files, rules = self.files(), self.rules()
-        check_equal(self.ctl.run(*args, **options), (status, "", err), "penstock %s" % (args,))
-        check_equal(self.files(), files, "files after penstock %s" % (args,))
-        check_equal(self.rules(), rules, "rules after penstock %s" % (args,))
-
-    def settle(self):
-        """The listeners that there are now are as many as there should be."""
-        self.daemon.reload(changed=0)
-
-
-def carries(w, listen):
-    """A client there reaches the upstream."""
-    host, port = listen.split(":")
-    client = w.t.connect((host, int(port)))
-    up = w.upstream.accept()[0]
-    client.sendall(b"hello")
-    check_equal(receive_exactly(up, 5), b"hello", "what the upstream got")
-    client.close()
-    up.close()
-
-
-def is_refused(listen):
-    host, port = listen.split(":")
-    with socket.socket() as s:
-        return s.connect_ex((host, int(port))) != 0
-
-
-def nobody():
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
 
 
 # --- diff ------------------------------------------------------------------------------------
@@ -292,11 +199,16 @@ def elsewhere(t):
         f.write('daemon = { control = "%s"; };\n' % w.ctl.socket)
     os.unlink(w.file("pair"))
     os.unlink(w.file("taken"))
-    w.ctl.run("add", "last", a, w.to)
-    check_equal(w.rules(), ["last"], "the first one of an empty config")
-    w.unchanged(("remove", "last"), 1, "%s: there is no rule, needed is one at least: rules = { "
-                'NAME = { listen = "..."; upstream = "..."; }; };\npenstock: nothing was deleted\n'
-                % w.main)
+    none = ('%s: there is no rule, needed is one at least: rules = { NAME = { listen = "..."; '
+            'upstream = "..."; }; };\n' % w.main)
+    status, _, err = w.ctl.run("add", "last", a, w.to)
+    check_equal((status, err.splitlines(True)[0]), (1, none), "all others would go")
+    check_equal(w.ctl.ask("add", "first", a, w.to, "--config", t.write("empty.conf", "")),
+                "%s: rule first, added\npenstockd runs with %s: it was not reloaded\n"
+                % (t.path("conf.d/first.conf"), w.main), "the first one of an empty config")
+    w.write("last.conf", 'rules = { last = { listen = "%s"; upstream = "%s"; }; };\n' % (a, w.to))
+    w.daemon.reload()
+    w.unchanged(("remove", "last"), 1, none + "penstock: nothing was deleted\n")
     w.settle()
 
 
@@ -365,7 +277,7 @@ def watched(t):
 @test("ctl: names with spaces in them, and a config by a relative path", modes=ONCE)
 def spaces(t):
     w = World(t, directory='a b "c" $d')
-    w.daemon.options["args"] = ["--config", os.path.relpath(w.main)]
+    w.daemon.options["args"] = ["--config", os.path.relpath(w.main, t.dir)]
     w.start()
     listen = w.free()
     check_equal(w.ctl.ask("add", "x", listen, w.to).splitlines()[0],
@@ -452,6 +364,7 @@ def interrupted(t):
         return {}
 
     fake = FakeDaemon(t, {("GET", "/v1/status"): (200, {"config": {"path": w.main}}),
+                          ("GET", "/v1/config/diff"): (200, {"rules": [], "daemon": []}),
                           ("POST", "/v1/reload"): (200, never)})
     w.ctl.socket = fake.path
     w.write("y.conf", 'rules = { y = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))

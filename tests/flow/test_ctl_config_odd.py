@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""penstock add, remove and check when something is in their way."""
+
+import os
+import resource
+import signal
+import stat
+import threading
+
+import harness
+from ctl import FakeDaemon
+from ctl_config import World, nobody
+from harness import ONCE, check, check_equal, test
+
+OTHERS = ("penstock: the files have other changes, which penstockd would take in as well: look at "
+          "penstock diff, and penstock reload first\n")
+
+
+def default_signals():
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def without_reader(w, *args):
+    """Its exit status when what it says has no reader."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    child = w.t.spawn(w.ctl.argv(*args), stdout=writer, stderr=writer, env=w.ctl.environment(),
+                      preexec_fn=default_signals)
+    os.close(writer)
+    return child.wait(timeout=harness.DEADLINE)
+
+
+class Fake:
+    """A daemon that answers each POST /v1/reload, and each look at rule x, by the next of what it
+    was given; HANG is no answer. `asked` is set when one hangs."""
+
+    HANG = object()
+
+    def __init__(self, w, reloads, rules=()):
+        self.asked, self.go_on = threading.Event(), threading.Event()
+        self.answers = {"reload": list(reloads), "rules": list(rules)}
+        rule = {"name": "x", "state": "running"}
+        fake = FakeDaemon(w.t, {
+            ("GET", "/v1/status"): (200, {"config": {"path": w.main}}),
+            ("GET", "/v1/config/diff"): (200, {"changes": False, "rules": [], "daemon": []}),
+            ("GET", "/v1/rules/x"): (200, lambda _: self.next("rules", rule)),
+            ("POST", "/v1/reload"): (200, lambda _: self.next("reload", {"generation": 2}))})
+        w.ctl.socket = fake.path
+        self.w = w
+
+    def next(self, which, otherwise):
+        answer = self.answers[which].pop(0) if self.answers[which] else otherwise
+        if answer is self.HANG:
+            self.asked.set()
+            self.go_on.wait(harness.DEADLINE)
+            return otherwise
+        return answer
+
+    def interrupted(self, number, *args):
+        """Its standard error when it is sent a signal as the answer hangs, and ends by that."""
+        child = self.w.ctl.spawn(*args, preexec_fn=default_signals)
+        check(self.asked.wait(harness.DEADLINE), "it asks")
+        child.send_signal(number)
+        out, err = child.communicate(timeout=harness.DEADLINE)
+        self.go_on.set()
+        check_equal((child.returncode, out), (-number, b""), "its end: %r" % err)
+        return err.decode()
+
+
+@test("ctl: who says something to nobody leaves nothing half done", modes=ONCE)
+def no_reader(t):
+    w = World(t).start()
+    listener = t.listener()
+    files = w.files()
+    check_equal(without_reader(w, "add", "x", "127.0.0.1:%d" % listener.getsockname()[1], w.to),
+                -signal.SIGPIPE, "add ends by the signal")
+    check_equal((w.files(), w.rules()), (files, ["web"]), "afterwards")
+    check_equal(w.ctl.run("diff"), (0, "", ""), "diff")
+
+
+@test("ctl: who says something to nobody deletes a file for good", modes=ONCE)
+def no_reader_of_remove(t):
+    w = World(t)
+    w.write("x.conf", 'rules = { x = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))
+    Fake(w, [{"errors": [{"file": "f", "line": 1, "text": "t", "warning": True}]}],
+         [{"state": "removed"}])
+    check_equal(without_reader(w, "remove", "x"), -signal.SIGPIPE, "remove ends by the signal")
+    check_equal(os.listdir(w.conf_d), [], "files")
+
+
+@test("ctl: a file that may not grow is an error, and is not left behind", modes=ONCE)
+def no_room(t):
+    w = World(t).start()
+    status, _, err = w.ctl.run("add", "x", w.free(), w.to,
+                               preexec_fn=lambda: resource.setrlimit(
+                                   resource.RLIMIT_FSIZE, (16, 16)))
+    check_equal((status, err), (1, "penstock: %s: can't be written: File too large\n"
+                                % w.file("x")), "add")
+    check(not os.path.exists(w.conf_d), "something is left")
+
+
+@test("ctl: a look at the rule that is never answered can be interrupted", modes=ONCE)
+def rule_hangs(t):
+    w = World(t)
+    fake = Fake(w, [], [Fake.HANG])
+    files = w.files()
+    err = fake.interrupted(signal.SIGTERM, "add", "x", w.free(), w.to)
+    check_equal(err, "penstock: interrupted\npenstock: nothing was changed\n", "what it says")
+    check_equal(w.files(), files, "files")
+
+
+@test("ctl: a reload back that is never answered can be interrupted", modes=ONCE)
+def reload_back_hangs(t):
+    w = World(t)
+    fake = Fake(w, [{"generation": 2}, Fake.HANG], [{"state": "removed"}])
+    files = w.files()
+    err = fake.interrupted(signal.SIGQUIT, "add", "x", w.free(), w.to)
+    check_equal(err, 'penstock: penstockd could not open the rule "x"\npenstock: the files are as '
+                "they were, but penstockd has not reloaded: interrupted\n", "what it says")
+    check_equal(w.files(), files, "files")
+
+
+@test("ctl: a conf.d that is a link to nothing is an error", modes=ONCE)
+def dangling(t):
+    w = World(t).start()
+    os.symlink(t.path("nowhere"), w.conf_d)
+    said = "penstock: %s: it is a link to what is not there\n" % w.conf_d
+    for args in (("add", "x", w.free(), w.to), ("remove", "web")):
+        check_equal(w.ctl.run(*args), (1, "", said), args)
+    check(stat.S_ISLNK(os.lstat(w.conf_d).st_mode), "it is another now")
+    os.mkdir(t.path("nowhere"))
+    w.ctl.ask("add", "x", w.free(), w.to)
+    check_equal(os.listdir(t.path("nowhere")), ["x.conf"], "where it leads to")
+    w.settle()
+
+
+@test("ctl: add and remove take in no other changes of the files", modes=ONCE)
+def pending(t):
+    w = World(t).start()
+    w.ctl.ask("add", "y", w.free(), w.to)
+    w.write("z.conf", 'rules = { z = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))
+    w.unchanged(("add", "x", w.free(), w.to), 1, OTHERS)
+    w.unchanged(("remove", "y"), 1, OTHERS)
+    check_equal(w.ctl.ask("remove", "z").splitlines()[0], w.file("z") + ": rule z, removed",
+                "the changed one itself")
+    with open(w.main, encoding="utf-8") as f:
+        text = f.read()
+    # What a reload leaves as it is takes part in none, other options do.
+    for option, status, err in (('group = "root"', 0, ""), ('log_level = "debug"', 1, OTHERS)):
+        with open(w.main, "w", encoding="utf-8") as f:
+            f.write(text.replace("daemon = {", "daemon = { %s;" % option, 1))
+        code, _, said = w.ctl.run("add", "of-" + option[:3], w.free(), w.to)
+        check_equal((code, said), (status, err), option)
+    w.ctl.ask("reload")
+    w.ctl.ask("add", "x", w.free(), w.to)
+    w.settle()
+
+
+@test("ctl: a rule that could not be opened doesn't hinder others", modes=ONCE)
+def left_out(t):
+    w = World(t).start()
+    listener, other = t.listener(), t.listener()
+    w.write("z.conf", 'rules = { z = { listen = "127.0.0.1:%d"; upstream = "%s"; }; };\n'
+            % (listener.getsockname()[1], w.to))
+    check_equal(w.ctl.run("reload")[0], 1, "the rule is left out")
+    check_equal(w.ctl.json("status")["config"]["reload"]["failed"], 1, "rules that failed")
+    check_equal(w.ctl.run("add", "x", w.free(), w.to)[0], 0, "another one")
+    check_equal(w.rules(), ["web", "x"], "rules")
+    status, _, err = w.ctl.run("add", "y", "127.0.0.1:%d" % other.getsockname()[1], w.to)
+    check_equal((status, err.splitlines()[-1]), (1, "penstock: the files are as they were, and "
+                                                 "penstockd has reloaded them"), err)
+    check_equal(w.ctl.run("remove", "x")[0], 0, "remove")
+    check_equal(w.ctl.run("remove", "z"), (0, w.said("z", "removed", 0, 0), ""), "the one itself")
+    w.settle()
+
+
+@test("ctl: a config that is a link, by a relative path, has its conf.d beside the link",
+      modes=ONCE)
+def linked(t):
+    w = World(t)
+    os.mkdir(t.path("v2"))
+    os.rename(w.main, t.path("v2/p.conf"))
+    os.symlink("../v2/p.conf", w.main)
+    w.daemon.options["args"] = ["--config", os.path.relpath(w.main, t.dir)]
+    w.start()
+    check_equal(w.ctl.ask("add", "x", w.free(), w.to), w.said("x", "added", 1, 0), "add")
+    check_equal(os.listdir(t.path("v2")), ["p.conf"], "beside what it leads to")
+    out = w.ctl.ask("add", "y", w.free(), w.to, "--config", t.path("v2/p.conf"))
+    check(out.endswith("\npenstockd runs with %s: it was not reloaded\n" % w.main), out)
+    w.settle()
+
+
+@test("ctl: check finds a config by a relative path, or says that it can't", modes=ONCE)
+def check_relative(t):
+    w = World(t)
+    w.daemon.options["args"] = ["--config", os.path.relpath(w.main, t.dir)]
+    w.start()
+    out = w.ctl.ask("check")
+    check(out.startswith(w.main + ": ok, 1 rules, "), out)
+    w.write("bad.conf", "rules = 3;\n")
+    status, _, err = w.ctl.run("check")
+    check(status == 78 and err.startswith(w.conf_d + "/bad.conf:1: "), "%d: %s" % (status, err))
+    w.ctl.socket = FakeDaemon(t, {("GET", "/v1/status"): (200, {
+        "pid": w.daemon.process.pid, "config": {"path": "nowhere/p.conf"}})}).path
+    check_equal(w.ctl.run("check"), (1, "", "penstock: penstockd's config can't be found from "
+                                     "here: name it with --config FILE\n"), "no such directory")
+
+
+@test("ctl: check says when it can't ask which config is at work", modes=ONCE, needs=("root",))
+def check_denied(t):
+    w = World(t).start()
+    said = "penstock: the default config is checked, which may not be that of penstockd\n"
+    os.chmod(w.ctl.socket, 0o600)
+    _, _, err = w.ctl.run("check", preexec_fn=nobody)
+    check(err.startswith("penstock: %s: permission denied" % w.ctl.socket), err)
+    check_equal(err.splitlines(True)[1], said, "what is checked")
+    w.daemon.signal(signal.SIGTERM)
+    w.daemon.wait_exit()
+    check(said not in w.ctl.run("check")[2], "there is nobody to ask")
