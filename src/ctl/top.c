@@ -90,7 +90,7 @@ void top_draw(struct top *t)
         help_draw(t);
     else
         draw_tables(t);
-    draw_show(top_pane(t)->typing || t->ask.kind != ASK_NOTHING);
+    term_show(&t->term, top_pane(t)->typing || t->ask.kind != ASK_NOTHING);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------

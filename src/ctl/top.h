@@ -11,7 +11,8 @@
  *   top_help.c      draws the help
  *
  * Pure, and tested without a terminal: top_rules.c and top_sessions.c (what the daemon says),
- * top_list.c, top_layout.c and top_text.c. top_term.c and top_draw.c know ncurses.
+ * top_list.c, top_layout.c and top_text.c. top_term.c and top_draw.c know ncurses, and top_stall.c a
+ * terminal that takes nothing.
  */
 #ifndef PENSTOCK_CTL_TOP_H
 #define PENSTOCK_CTL_TOP_H

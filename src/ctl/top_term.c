@@ -81,13 +81,15 @@ char *term_open(struct terminal *t, bool colour)
     if (verdict != TERMINFO_GOOD)
         return must_print("the terminal (TERM=%s) %s", name ? name : "",
                           verdict == TERMINFO_POOR ? "can't move its cursor" : "is not known here");
-    if (!take_signals(t)) {
+    if (!take_signals(t) || !stall_open(&t->stall, &t->ended_by)) {
         error = must_print("signals: %s", strerror(errno));
         term_close(t);
         return error;
     }
+    stall_begin(&t->stall);
     t->screen = must(newterm(NULL, stdout, stdin));
     set_up(t, colour);
+    stall_end(&t->stall);
     return NULL;
 }
 
@@ -97,6 +99,7 @@ char *term_open(struct terminal *t, bool colour)
 void term_close(struct terminal *t)
 {
     if (t->screen) {
+        stall_begin(&t->stall);
         /* Where there is no other screen to go back to, leave an empty one. */
         if (!terminfo_has_other_screen()) {
             erase();
@@ -106,6 +109,7 @@ void term_close(struct terminal *t)
         delscreen(t->screen);
         t->screen = NULL;
     }
+    stall_close(&t->stall);
     if (t->signals >= 0) {
         close(t->signals);
         t->signals = -1;
@@ -173,8 +177,10 @@ bool term_wait(struct terminal *t, int64_t ms)
 
     if (poll(on, 2, (int)ms) <= 0)
         return false;
+    stall_begin(&t->stall); /* they may have to write */
     while (on[1].revents && read(t->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
         take_signal(t, (int)info.ssi_signo);
+    stall_end(&t->stall);
     /* A terminal that is gone has nothing to read, ever. */
     if (on[0].revents & (POLLHUP | POLLERR | POLLNVAL))
         t->ended_by = SIGHUP;
@@ -233,6 +239,13 @@ static enum press_kind control(wint_t key)
     default:
         return PRESS_OTHER;
     }
+}
+
+void term_show(struct terminal *t, bool cursor)
+{
+    stall_begin(&t->stall);
+    draw_show(cursor);
+    stall_end(&t->stall);
 }
 
 struct press term_press(void)

@@ -12,6 +12,7 @@
 
 #include "ctl/top_draw.h"
 #include "ctl/top_press.h"
+#include "ctl/top_stall.h"
 
 struct terminal {
     struct draw draw;
@@ -19,6 +20,7 @@ struct terminal {
     int signals;        /* signalfd(2) of what is to come in order */
     sigset_t mask, was; /* the signals that are blocked for that; and those that were */
     int ended_by;       /* the signal that asks us to end; 0: none has */
+    struct stall stall;
 };
 
 /*
@@ -38,6 +40,9 @@ void term_die(const struct terminal *t);
  * wait: another size has been taken note of then, and being stopped has been lived through.
  */
 bool term_wait(struct terminal *t, int64_t ms);
+
+/* Show what was drawn; see draw_show(). */
+void term_show(struct terminal *t, bool cursor);
 
 /* What was pressed; PRESS_NONE: nothing more. */
 struct press term_press(void);
