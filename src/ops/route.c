@@ -156,17 +156,36 @@ static struct answer *doubled_key(const char *key)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-/* Who changes something leaves a line in the log. */
-static void log_steering(const struct api_door *door, const struct request *rq, const char *method)
+/* What the query says, as far as there is room. */
+static void put_query(const struct route *r, const struct request *rq, char *out, size_t size)
 {
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (const char *const *k = r->keys; k && *k && used < size; k++) {
+        const char *value = request_query(rq, *k);
+
+        if (value)
+            used += (size_t)snprintf(out + used, size - used, "%s%s=%s", used > 0 ? "&" : "", *k,
+                                     value);
+    }
+}
+
+/* Who changes something leaves a line in the log. */
+static void log_steering(const struct api_door *door, const struct request *rq,
+                         const struct route *r)
+{
+    char query[WORDS_MAX];
     pid_t pid = 0;
     uid_t uid = 0;
 
     request_peer(rq, &pid, &uid);
+    put_query(r, rq, query, sizeof(query));
     log_fields(door->api->host.worker->log, LEVEL_INFO, "asked on the control socket",
-               (struct log_field[]){LOG_TEXT("method", method), LOG_TEXT("path", request_path(rq)),
-                                    LOG_NUMBER("uid", uid), LOG_NUMBER("pid", pid)},
-               4);
+               (struct log_field[]){LOG_TEXT("method", r->method == HTTP_POST ? "POST" : "DELETE"),
+                                    LOG_TEXT("path", request_path(rq)), LOG_NUMBER("uid", uid),
+                                    LOG_NUMBER("pid", pid), LOG_TEXT("query", query)},
+               query[0] ? 5 : 4);
 }
 
 static struct answer *call(const struct api_door *door, const struct route *r, struct request *rq,
@@ -184,7 +203,7 @@ static struct answer *call(const struct api_door *door, const struct route *r, s
     if (r->needs_steer) {
         if (!door->is_local || !request_may_steer(rq))
             return not_allowed(door);
-        log_steering(door, rq, r->method == HTTP_POST ? "POST" : "DELETE");
+        log_steering(door, rq, r);
     }
     return r->handler(&c);
 }

@@ -127,6 +127,15 @@ def reload_answers(t):
                 [("POST", "/v1/reload", str(os.getuid()), str(os.getpid()))], "the log")
 
 
+@test("api: the log tells which sessions somebody wanted to end", ENGINE, CONTROL)
+def kill_is_logged(t):
+    d, api = start(t)
+    api.ask("DELETE", "/v1/sessions?rule=web&client=192.0.2.0%2F24&older=1h")
+    line = wait_for(lambda: [l for l in d.lines() if l.get("method") == "DELETE"], "its line")[0]
+    check_equal((line["path"], line["query"]),
+                ("/v1/sessions", "rule=web&client=192.0.2.0/24&older=1h"), "what was asked")
+
+
 @test("api: a reload with errors tells them, and changes nothing", ENGINE, CONTROL)
 def reload_fails(t):
     d, api = start(t)
