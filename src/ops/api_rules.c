@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "base/table.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
 #include "ops/api.h"
@@ -89,18 +88,13 @@ struct answer *api_drain(struct api_call *c)
 /* --- all ------------------------------------------------------------------------------------- */
 
 struct shown_rule {
-    const struct conf_rule *conf; /* its name; the snapshot is referenced */
-    struct totals totals;         /* of all at the same moment */
+    struct rule *rule;    /* referenced */
+    struct totals totals; /* of all at the same moment */
 };
 
 struct rule_list {
     struct json_list list;
-    struct worker *worker;
     struct shown_rule *rules;
-
-    /* Of the slice. */
-    size_t first;
-    const struct rule *found[JSON_LIST_SLICE];
 };
 
 static void free_list(struct json_list *list)
@@ -108,120 +102,71 @@ static void free_list(struct json_list *list)
     struct rule_list *l = container_of(list, struct rule_list, list);
 
     for (size_t i = 0; i < list->count; i++)
-        conf_unref(l->rules[i].conf->conf);
+        rule_unref(l->rules[i].rule);
     free(l->rules);
     free(l);
 }
 
-/* The slice's rules, by their names: each leads to its place. NULL without memory. */
-static struct table *places_of(struct rule_list *l, size_t count)
-{
-    struct table *places = table_new();
-
-    for (size_t i = 0; places && i < count; i++) {
-        l->found[i] = NULL;
-        if (table_insert(places, l->rules[l->first + i].conf->name, &l->found[i])) {
-            table_free(places);
-            return NULL;
-        }
-    }
-    return places;
-}
-
-/* One may have gone since the list began, or have come back. */
 static bool look(struct json_list *list, size_t first, size_t count)
 {
-    struct rule_list *l = container_of(list, struct rule_list, list);
-    struct table *places;
-
-    l->first = first;
-    places = places_of(l, count);
-    if (!places)
-        return false;
-    list_for_each (link, next, &l->worker->rules) {
-        const struct rule *rule = container_of(link, struct rule, link);
-        const struct rule **place = table_find(places, rule->conf->name);
-
-        if (place)
-            *place = rule;
-    }
-    table_free(places);
+    (void)list;
+    (void)first;
+    (void)count;
     return true;
+}
+
+/* One that is kept only by who reads of it has gone since the list began. */
+static bool has_gone(const struct rule *rule)
+{
+    return !rule->running && atomic_load(&rule->live) == 0;
 }
 
 static bool item(struct json_list *list, size_t i, json_t **out)
 {
-    struct rule_list *l = container_of(list, struct rule_list, list);
-    const struct rule *rule = l->found[i - l->first];
+    const struct shown_rule *shown = &container_of(list, struct rule_list, list)->rules[i];
 
-    if (!rule)
+    if (has_gone(shown->rule))
         return true;
-    *out = json_rule(rule, &l->rules[i].totals);
+    *out = json_rule(shown->rule, &shown->totals);
     return *out != NULL;
 }
 
-static void add(struct rule_list *l, const struct rule *rule, const struct totals *totals)
+static void add(struct rule_list *l, struct rule *rule, const struct totals *totals)
 {
-    conf_ref(rule->conf->conf);
-    l->rules[l->list.count++] = (struct shown_rule){rule->conf, totals[rule->number]};
-}
-
-/* The rules by their names; NULL without memory. */
-static struct table *names_of(const struct worker *w)
-{
-    struct table *names = table_new();
-
-    if (!names)
-        return NULL;
-    list_for_each (link, next, &w->rules) {
-        struct rule *rule = container_of(link, struct rule, link);
-
-        if (table_insert(names, rule->conf->name, rule)) {
-            table_free(names);
-            return NULL;
-        }
-    }
-    return names;
+    l->rules[l->list.count++] = (struct shown_rule){rule_ref(rule), totals[rule->number]};
 }
 
 /* Those of the config in its order, and then the others. 0, or -1 without memory. */
-static int fill_list(struct rule_list *l, const struct conf *conf)
+static int fill_list(struct rule_list *l, const struct ops_host *host)
 {
-    struct table *names = names_of(l->worker);
-    size_t count = 0;
-    struct totals *totals = names ? totals_of_rules(l->worker, &count) : NULL;
+    size_t all, running;
+    struct totals *totals = totals_of_rules(host->worker, &all);
+    struct rule *const *rules = host->rules(host->arg, &running);
 
-    l->rules = totals ? calloc(count + 1, sizeof(*l->rules)) : NULL;
-    for (size_t i = 0; l->rules && i < conf->rule_count; i++) {
-        const struct rule *rule = table_remove(names, conf->rules[i].name);
+    l->rules = totals ? calloc(all + 1, sizeof(*l->rules)) : NULL;
+    for (size_t i = 0; l->rules && i < running; i++)
+        add(l, rules[i], totals);
+    list_for_each (link, next, &host->worker->rules) {
+        struct rule *rule = container_of(link, struct rule, link);
 
-        if (rule)
-            add(l, rule, totals);
-    }
-    list_for_each (link, next, &l->worker->rules) {
-        const struct rule *rule = container_of(link, struct rule, link);
-
-        if (l->rules && table_find(names, rule->conf->name))
+        if (l->rules && !rule->running && !has_gone(rule))
             add(l, rule, totals);
     }
     free(totals);
-    table_free(names);
     return l->rules ? 0 : -1;
 }
 
 struct answer *api_rules(struct api_call *c)
 {
-    struct ops_host *host = &c->api->host;
     struct rule_list *l = calloc(1, sizeof(*l));
 
     if (!l)
         return NULL;
-    l->worker = host->worker;
     l->list.name = "rules";
     l->list.look = look;
     l->list.item = item;
     l->list.free = free_list;
-    if (fill_list(l, host->conf(host->arg))) {
+    if (fill_list(l, &c->api->host)) {
         free(l);
         return NULL;
     }

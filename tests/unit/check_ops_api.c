@@ -91,6 +91,13 @@ static struct conf *conf_at_work(void *arg)
     return w.set.conf;
 }
 
+static struct rule *const *rules_at_work(void *arg, size_t *count)
+{
+    (void)arg;
+    *count = w.set.count;
+    return w.set.rules;
+}
+
 /* The rules first, first + step, ... below RULES. */
 static void apply(unsigned first, unsigned step)
 {
@@ -116,7 +123,7 @@ static void apply(unsigned first, unsigned step)
 static void begin(void)
 {
     world_begin(&w);
-    api.host = (struct ops_host){.worker = &w.worker, .conf = conf_at_work};
+    api.host = (struct ops_host){.worker = &w.worker, .conf = conf_at_work, .rules = rules_at_work};
     stream = NULL;
     answered = false;
     on_gone = NULL;
