@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "ops/api.h"
 
 #define MESSAGE_MAX 512
@@ -48,16 +49,14 @@ struct answer *answer_error(unsigned status, const char *code, const char *forma
 
 json_t *json_plain(const char *text)
 {
-    json_t *value = json_string(text);
+    json_t *value;
     char *copy;
 
-    if (value)
-        return value;
+    if (utf8_is_valid(text))
+        return json_string(text);
     copy = strdup(text);
-    for (char *c = copy; c && *c; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    }
+    for (char *c = copy; c && *c; c++)
+        *c = utf8_stand_in(*c);
     value = copy ? json_string(copy) : NULL;
     free(copy);
     return value;

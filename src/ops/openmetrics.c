@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define ROOM_FIRST 4096
 
 static bool make_room(struct om *om, size_t size)
@@ -60,6 +62,19 @@ static void put_escaped(struct om *om, const char *text, const char *which)
     }
 }
 
+/* One byte that is no UTF-8 and the whole text could be read by nobody. */
+static void put_value(struct om *om, const char *text)
+{
+    static const char *const which = "\\\"\n";
+
+    if (utf8_is_valid(text)) {
+        put_escaped(om, text, which);
+        return;
+    }
+    for (; *text; text++)
+        put_escaped(om, (char[]){utf8_stand_in(*text), '\0'}, which);
+}
+
 static void put_labels(struct om *om, const struct om_label *labels)
 {
     if (!labels || !labels->name)
@@ -68,7 +83,7 @@ static void put_labels(struct om *om, const struct om_label *labels)
         put(om, l == labels ? "{" : ",");
         put(om, l->name);
         put(om, "=\"");
-        put_escaped(om, l->value, "\\\"\n");
+        put_value(om, l->value);
         put(om, "\"");
     }
     put(om, "}");

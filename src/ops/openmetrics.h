@@ -22,7 +22,7 @@ struct om {
 
 struct om_label {
     const char *name;
-    const char *value; /* any text: it is escaped */
+    const char *value; /* any text: it is escaped, and what is no UTF-8 becomes '?' */
 };
 
 /* Begin a family. `type`: "counter", "gauge", "histogram", "info"; `unit`: NULL or what the name

@@ -80,6 +80,9 @@ static const struct {
     {"\"\\\n", "x{l=\"\\\"\\\\\\n\"} 1\n"},
     {"\"} 2\ny 3", "x{l=\"\\\"} 2\\ny 3\"} 1\n"},
     {"\t{}=,\xc3\xbc", "x{l=\"\t{}=,\xc3\xbc\"} 1\n"},
+    {"/\xff\"\xc3\xbc\n", "x{l=\"/?\\\"?\?\\n\"} 1\n"},
+    {"\xed\xa0\x80", "x{l=\"?\?\?\"} 1\n"}, /* half of a pair */
+    {"cut\xe2\x82", "x{l=\"cut?\?\"} 1\n"},
 };
 
 START_TEST(values_of_labels_are_escaped)
