@@ -2,7 +2,7 @@
 /*
  * The server: when the library runs. It has an epoll descriptor of its own, which is one watch of
  * the loop under any engine; what it wants to do besides waits for a timer. It never runs twice in
- * a batch without need: who has more to send goes on in a later one.
+ * a batch without need: who has more to send, or waits for his turn, goes on in a later one.
  */
 #include "config.h"
 
@@ -28,7 +28,9 @@ static void plan(struct http *h)
 
     if (MHD_get_timeout(h->library, &ms) == MHD_NO || ms > FAR_MS)
         ms = FAR_MS;
-    loop_timer(h->loop, &h->timer, h->is_due ? 1 : (int64_t)ms, on_time);
+    if (ms > 1 && (h->is_due || !list_empty(&h->in_turn)))
+        ms = 1;
+    loop_timer(h->loop, &h->timer, (int64_t)ms, on_time);
 }
 
 void http_run_soon(struct http *h)

@@ -79,7 +79,7 @@ void request_answer(struct request *rq, struct answer *a);
 
 /* --- servers --------------------------------------------------------------------------------- */
 
-/* Makes an answer, or NULL without memory. */
+/* Makes an answer, or NULL without memory. Each call is a slice, of which a turn has only some. */
 typedef struct answer *http_handler(void *arg, struct request *rq);
 
 struct http_server {

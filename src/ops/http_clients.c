@@ -138,7 +138,7 @@ void http_on_connection(void *arg, struct MHD_Connection *connection, void **con
     }
     *context = NULL;
     http_end_request(rq);
-    list_remove(&rq->turn);
+    http_leave_turn(rq);
     if (rq->stream)
         rq->stream->connection = NULL;
     forget(rq);
@@ -179,11 +179,17 @@ static void on_client(struct watch *w, unsigned events)
     http_look_later(rq->http);
 }
 
-void http_sleep(struct request *rq)
+void http_doze(struct request *rq)
 {
     MHD_suspend_connection(rq->connection);
     rq->asleep = true;
+    rq->looked_at = false;
     list_append(&rq->http->asleep, &rq->link);
+}
+
+void http_sleep(struct request *rq)
+{
+    http_doze(rq);
     rq->looked_at = loop_watch(rq->http->loop, &rq->watch, rq->fd, LOOP_READ, on_client) != 0;
     if (rq->looked_at)
         http_look_later(rq->http);

@@ -9,8 +9,9 @@
 #include "base/list.h"
 #include "ops/http.h"
 
-/* Calls of fill() in one turn of the loop, of all streams together; the others wait for theirs. */
-#define HTTP_FILLS 8
+/* Slices in one turn of the loop, of all clients together: calls of the handler and of fill(). The
+ * others wait for their turn. */
+#define HTTP_SLICES 8
 
 struct http {
     struct loop *loop;
@@ -29,11 +30,11 @@ struct http {
     struct list all;          /* requests, one a connection */
     struct list asleep;       /* those of suspended connections */
     struct timer look;        /* for clients that have gone and are not found otherwise */
-    struct list in_turn;      /* requests whose streams wait for their turn, the first one first */
+    struct list in_turn;      /* requests that wait for their turn, the first one first */
     uint64_t turn;
-    unsigned fills; /* in this turn */
-    bool running;   /* within the library */
-    bool is_due;    /* it is to run again, whatever it says itself */
+    unsigned slices; /* in this turn */
+    bool running;    /* within the library */
+    bool is_due;     /* it is to run again, whatever it says itself */
 };
 
 struct answer {
@@ -50,10 +51,15 @@ struct request {
     bool end_shown;     /* to the library, which had not seen it */
     struct list place;  /* all */
     struct list link;   /* asleep */
-    struct watch watch; /* for the client's end while it is asleep */
+    struct watch watch; /* for the client's end while it is asleep for long */
     bool asleep;
     bool looked_at; /* by a timer, since watching would tell nothing */
     bool hung_up;   /* while it was asleep */
+
+    /* Its next slice. */
+    struct list turn;  /* in_turn */
+    bool granted;      /* one, in this turn */
+    uint64_t slice_at; /* the turn of the last one */
 
     /* Of the request at hand. */
     char *path;
@@ -69,10 +75,7 @@ struct request {
 
     /* Of its answer, while that is a stream. */
     struct stream *stream;
-    struct list turn;   /* in_turn */
-    bool granted;       /* one call of fill(), in this turn */
-    bool woken;         /* since the last call began */
-    uint64_t filled_at; /* the turn of the last call */
+    bool woken; /* since the last call of fill() began */
 };
 
 /* --- http.c ---------------------------------------------------------------------------------- */
@@ -95,6 +98,9 @@ void http_on_connection(void *arg, struct MHD_Connection *connection, void **con
 
 /* Suspend the request's connection; that its client goes is watched for. */
 void http_sleep(struct request *rq);
+
+/* The same until its turn, which comes soon: nothing is watched for. */
+void http_doze(struct request *rq);
 void http_wake(struct request *rq);
 
 /* --- http_request.c --------------------------------------------------------------------------- */
@@ -123,9 +129,15 @@ enum MHD_Result answer_send(struct answer *a, struct request *rq);
 struct answer *answer_refusal(unsigned status, const char *code, const char *message);
 void answer_free(struct answer *a);
 
-/* --- http_stream.c ---------------------------------------------------------------------------- */
+/* --- http_turns.c ----------------------------------------------------------------------------- */
 
 /* A turn of the loop begins: who has waited longest is served first. */
 void http_begin_turn(struct http *h);
+
+/* May it have a slice in this turn? If not, it is in line for one of the next. */
+bool http_has_turn(struct request *rq);
+
+/* It wants none any more. */
+void http_leave_turn(struct request *rq);
 
 #endif

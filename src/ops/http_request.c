@@ -136,6 +136,7 @@ void http_end_request(struct request *rq)
 {
     void (*gone)(void *arg) = rq->waits ? rq->gone : NULL;
 
+    http_leave_turn(rq);
     answer_free(rq->answer);
     free(rq->path);
     rq->answer = NULL;
@@ -205,13 +206,14 @@ static struct answer *ask(struct request *rq)
 }
 
 /*
- * All of it has been read; or an answer has come that was waited for. One that waits is suspended
- * only when the library asks for its answer again, which it does at once: by then it expects no
- * more of the request. Resumed before that it would read first, and take the end of a client that
- * has only shut its sending side for the end of all.
+ * All of it has been read; or its turn has come, or an answer that was waited for. One that waits
+ * is suspended only when the library asks for its answer again, which it does at once: by then it
+ * expects no more of the request. Resumed before that it would read first, and take the end of a
+ * client that has only shut its sending side for the end of all.
  */
 static enum MHD_Result answer(struct request *rq)
 {
+    bool in_turn = !list_empty(&rq->turn);
     struct answer *a;
 
     if (rq->hung_up)
@@ -219,6 +221,11 @@ static enum MHD_Result answer(struct request *rq)
     if (!rq->answered) {
         if (rq->waits) {
             http_sleep(rq);
+            return MHD_YES;
+        }
+        if (!http_has_turn(rq)) {
+            if (in_turn)
+                http_doze(rq);
             return MHD_YES;
         }
         a = ask(rq);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Answers that come bit by bit. The library asks for more whenever it could send; how often that is
- * passed on is decided here: a stream is filled once in a turn of the loop, and of many streams
- * only some, each in its turn. A stream that has nothing suspends its connection.
+ * passed on is decided here: each call of fill() is a slice, for which a stream waits in line. One
+ * that has nothing suspends its connection.
  */
 #include "config.h"
 
@@ -12,36 +12,6 @@
 
 #define SLICE_MOST ((size_t)16 * 1024)
 #define BLOCK      4096 /* the library's own buffer, for clients that can't take chunks */
-
-void http_begin_turn(struct http *h)
-{
-    struct list *link;
-
-    h->turn++;
-    h->fills = 0;
-    while (h->fills < HTTP_FILLS && (link = list_take_first(&h->in_turn))) {
-        container_of(link, struct request, turn)->granted = true;
-        h->fills++;
-    }
-}
-
-/* May it be filled in this turn? If not, it is in one of the next, and the library asks again. */
-static bool has_turn(struct request *rq)
-{
-    struct http *h = rq->http;
-
-    if (rq->granted) {
-        rq->granted = false;
-        return true;
-    }
-    if (rq->filled_at != h->turn && h->fills < HTTP_FILLS && list_empty(&h->in_turn)) {
-        h->fills++;
-        return true;
-    }
-    if (list_empty(&rq->turn))
-        list_append(&h->in_turn, &rq->turn);
-    return false;
-}
 
 /*
  * In 0.9.75 the library forgets a connection that it closes at the end of a stream until those that
@@ -65,9 +35,8 @@ static ssize_t on_room(void *arg, uint64_t sent, char *to, size_t size)
     (void)sent;
     if (rq->hung_up)
         return end(rq, MHD_CONTENT_READER_END_WITH_ERROR);
-    if (!has_turn(rq))
+    if (!http_has_turn(rq))
         return 0;
-    rq->filled_at = rq->http->turn;
     rq->woken = false;
     n = st->fill(st, to, size < SLICE_MOST ? size : SLICE_MOST);
     if (n < 0)
@@ -83,8 +52,7 @@ static void on_done(void *arg)
     struct request *rq = st->connection;
 
     if (rq) {
-        list_remove(&rq->turn);
-        rq->granted = false;
+        http_leave_turn(rq);
         rq->stream = NULL;
         st->connection = NULL;
     }

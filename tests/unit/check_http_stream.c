@@ -72,6 +72,8 @@ static bool has_read_all(void *arg)
     return r->ended || c->ended;
 }
 
+#define CROWD 100
+
 /* --- streams ---------------------------------------------------------------------------------- */
 
 START_TEST(a_big_stream_is_whole)
@@ -183,6 +185,70 @@ START_TEST(streams_take_turns)
 }
 END_TEST
 
+/* So do requests, also of clients that have shut their side behind them. */
+START_TEST(requests_take_turns)
+{
+    struct world_of_streams all;
+    struct client *clients = calloc(CROWD, sizeof(*clients));
+
+    if (!set_up(&all, _i)) {
+        free(clients);
+        return;
+    }
+    count_turns(&all);
+    for (size_t i = 0; i < CROWD; i++) {
+        ask(&all, &clients[i], "/text");
+        if (i % 3 == 0)
+            ck_assert_int_eq(shutdown(clients[i].fd, SHUT_WR), 0);
+    }
+    for (size_t i = 0; i < CROWD; i++)
+        client_await(&all.w, &clients[i], "a text", 1);
+    ck_assert_uint_le(all.most_fills, 8);
+    for (size_t i = 0; i < CROWD; i++) {
+        if (i % 3 == 0)
+            client_await_end(&all.w, &clients[i]);
+        client_close(&clients[i]);
+    }
+    stop_counting(&all);
+    tear_down(&all);
+    free(clients);
+}
+END_TEST
+
+static bool is_in_line(void *arg)
+{
+    return ((struct world_of_streams *)arg)->most_fills > 0;
+}
+
+/* Who has gone while he waited for his turn is forgotten, and so is who waits when all ends. */
+START_TEST(clients_go_before_their_turn)
+{
+    struct world_of_streams all;
+    struct client *clients = calloc(CROWD, sizeof(*clients));
+
+    if (!set_up_patient(&all, _i)) {
+        free(clients);
+        return;
+    }
+    for (int closes = 1; closes >= 0; closes--) {
+        all.most_fills = 0;
+        count_turns(&all);
+        for (size_t i = 0; i < CROWD; i++)
+            ask(&all, &clients[i], "/text");
+        ck_assert(http_await(&all.w, is_in_line, &all));
+        stop_counting(&all);
+        for (size_t i = 0; closes && i < CROWD; i++)
+            client_close(&clients[i]);
+        if (closes)
+            http_await_nobody(&all.w);
+    }
+    http_world_end(&all.w);
+    for (size_t i = 0; i < CROWD; i++)
+        client_close(&clients[i]);
+    free(clients);
+}
+END_TEST
+
 START_TEST(a_stream_waits_until_it_is_woken)
 {
     struct world_of_streams all;
@@ -254,6 +320,8 @@ int main(void)
         an_old_client_gets_a_stream_up_to_the_end,
         head_of_a_stream_is_not_filled,
         streams_take_turns,
+        requests_take_turns,
+        clients_go_before_their_turn,
         a_stream_waits_until_it_is_woken,
         a_stream_wakes_itself,
         a_stream_without_its_header_is_none,

@@ -35,7 +35,7 @@ struct world_of_streams {
     struct watch watch;
     struct deferred end_of_turn;
     uint64_t turn;
-    unsigned fills; /* in this turn, and at most */
+    unsigned fills; /* and handlers, in this turn, and at most */
     unsigned most_fills;
 };
 
@@ -89,6 +89,7 @@ static inline struct answer *serve(void *arg, struct request *rq)
     struct world_of_streams *all = arg;
     struct source *s = &all->sources[all->count];
 
+    all->fills++;
     if (strcmp(request_path(rq), "/later") == 0) {
         all->waiting = rq;
         return request_wait(rq, gone, all);
