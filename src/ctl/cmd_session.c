@@ -57,6 +57,7 @@ static void print_session(struct ctl *ctl, const json_t *s)
     add(t, "protocol", value_text(s, "protocol"));
     add(t, "state", value_text(s, "state"));
     add(t, "client", value_text(s, "client"));
+    add(t, "listener", value_text(s, "listener"));
     add(t, "upstream", value_text(s, "upstream"));
     add(t, "started", human_date(text, value_number(s, "started_at_ms")));
     add(t, "age", human_span(text, value_number(s, "age_ms")));

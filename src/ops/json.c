@@ -68,6 +68,7 @@ json_t *json_session(const struct session *s, int64_t now, int64_t wall)
     error |= json_object_set_new(o, "state", json_string(session_state_word(session_state(s))));
     error |= json_object_set_new(o, "client",
                                  json_plain(addr_print(&s->client, client, sizeof(client))));
+    error |= json_object_set_new(o, "listener", json_plain(s->conf->text));
     error |= json_object_set_new(o, "upstream", upstream_of(s));
     error |= json_object_set_new(o, "started_at_ms", json_integer(wall - age));
     error |= json_object_set_new(o, "age_ms", json_integer(age));

@@ -65,13 +65,15 @@ def told(t):
         check(row["connect_ms"] >= 0 and row["age_ms"] >= row["idle_ms"] >= 0, "times: %r" % row)
         check(abs(row["started_at_ms"] + row["age_ms"] - wall_ms()) < 60000, "since when")
         check_equal(row, {k: row[k] for k in row if k in (
-            "id", "rule", "protocol", "state", "client", "upstream", "started_at_ms", "age_ms",
-            "idle_ms", "connect_ms", "bytes_in", "bytes_out")}, "members")
+            "id", "rule", "protocol", "state", "client", "listener", "upstream", "started_at_ms",
+            "age_ms", "idle_ms", "connect_ms", "bytes_in", "bytes_out")}, "members")
     talked = len(b"exchange 1;")
     only(rows, rule="tcp", protocol="tcp", state="open", client="127.0.0.1:%d" % a.port,
          upstream=up.address, bytes_in=talked + 1000, bytes_out=talked)
     only(rows, rule="tcp", protocol="unix", state="open", upstream=up.address, bytes_in=talked)
     check(rows[1]["client"].startswith("unix:pid="), rows[1]["client"])
+    check_equal([r["listener"] for r in rows], [local(port), "unix:" + path, local(port + 1)],
+                "by which address they came")
     only(rows, rule="six", protocol="tcp", client="127.0.0.1:%d" % c.port, upstream=up6.address)
     one = api.get("/v1/sessions/1")
     check_equal({k: one[k] for k in one if not k.endswith("_ms")},

@@ -104,7 +104,7 @@ def how_it_is(t):
                 " 1  web  tcp  open  CLIENT  127.0.0.1:UP  SPAN  SPAN  2.0 KiB  5 B\n", "sessions")
     check_equal(w.names(w.ctl.ask("show", "1").replace(first, "CLIENT")),
                 "id  1\nrule  web\nprotocol  tcp\nstate  open\nclient  CLIENT\n"
-                "upstream  127.0.0.1:UP\nstarted  TIME\nage  SPAN\nidle  SPAN\n"
+                "listener  127.0.0.1:WEB\nupstream  127.0.0.1:UP\nstarted  TIME\nage  SPAN\nidle  SPAN\n"
                 "connected in  SPAN\nin  2.0 KiB (2048)\nout  5 B (5)\n", "show")
 
 

@@ -85,9 +85,11 @@ START_TEST(one_that_dials)
     s.upstream = address_of("192.0.2.1", 80); /* which it tries */
     is_said(json_session(&s, NOW, WALL),
             "{\"id\":42,\"rule\":\"web\",\"protocol\":\"tcp\",\"state\":\"dialling\","
-            "\"client\":\"192.0.2.7:51122\",\"upstream\":null,\"started_at_ms\":1700000001000,"
+            "\"client\":\"192.0.2.7:51122\",\"listener\":\"%s:%u\","
+            "\"upstream\":null,\"started_at_ms\":1700000001000,"
             "\"age_ms\":4000,\"idle_ms\":1500,\"connect_ms\":null,\"bytes_in\":0,"
-            "\"bytes_out\":0}");
+            "\"bytes_out\":0}",
+            own_host(), PORT);
 }
 END_TEST
 
@@ -106,9 +108,11 @@ START_TEST(one_that_is_open)
     s.flow[UPSTREAM].bytes = 1;
     is_said(json_session(&s, NOW, WALL),
             "{\"id\":1152921504606846976,\"rule\":\"web\",\"protocol\":\"tcp\",\"state\":\"open\","
-            "\"client\":\"[2001:db8::7]:65535\",\"upstream\":\"192.0.2.1:80\","
+            "\"client\":\"[2001:db8::7]:65535\",\"listener\":\"%s:%u\","
+            "\"upstream\":\"192.0.2.1:80\","
             "\"started_at_ms\":1700000001000,\"age_ms\":4000,\"idle_ms\":1500,\"connect_ms\":12,"
-            "\"bytes_in\":5000000000,\"bytes_out\":1}");
+            "\"bytes_in\":5000000000,\"bytes_out\":1}",
+            own_host(), PORT);
     half_step(&s.half, EVENT_RST_UPSTREAM);
     o = json_session(&s, NOW, WALL);
     ck_assert_str_eq(json_string_value(json_object_get(o, "state")), "flushing");
@@ -126,10 +130,12 @@ START_TEST(one_of_datagrams)
     s.connected = true;
     is_said(json_session(&s, NOW, WALL),
             "{\"id\":42,\"rule\":\"web\",\"protocol\":\"udp\",\"state\":\"open\","
-            "\"client\":\"192.0.2.7:51122\",\"upstream\":\"192.0.2.1:80\","
+            "\"client\":\"192.0.2.7:51122\",\"listener\":\"%s:%u\","
+            "\"upstream\":\"192.0.2.1:80\","
             "\"started_at_ms\":1700000001000,\"age_ms\":4000,\"idle_ms\":1500,\"connect_ms\":0,"
             "\"bytes_in\":0,\"bytes_out\":0,\"datagrams_in\":3,\"datagrams_out\":4,"
-            "\"dropped\":11}");
+            "\"dropped\":11}",
+            own_host(), PORT);
 }
 END_TEST
 
