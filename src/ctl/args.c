@@ -164,6 +164,16 @@ static const struct command *find(const struct command *commands, const char *na
     return NULL;
 }
 
+/* Of a synopsis, up to what may be left out. */
+static int needed_length(const char *synopsis)
+{
+    size_t length = strcspn(synopsis, "[\n");
+
+    while (length > 0 && synopsis[length - 1] == ' ')
+        length--;
+    return (int)length;
+}
+
 /* What stands where no option is: the command, and what it is about. */
 static bool read_words(struct args *a, const struct command *commands, int count, char **words)
 {
@@ -178,7 +188,8 @@ static bool read_words(struct args *a, const struct command *commands, int count
         text_line(stderr, "penstock: %s: unexpected argument \"%s\"", words[0],
                   words[1 + a->command->operands]);
     else if (count > 0 && operands < a->command->operands && a->command->needed && !asks)
-        text_line(stderr, "penstock: %s needs %s", words[0], a->command->synopsis);
+        text_line(stderr, "penstock: %s needs %.*s", words[0], needed_length(a->command->synopsis),
+                  a->command->synopsis);
     else {
         a->operands = count > 0 ? words + 1 : words; /* NULL ends them, too */
         a->operand = a->operands[0];

@@ -233,7 +233,7 @@ static struct reply reload_back(struct change *c)
     if (!signals_wait())
         return ask(c, "POST", "/v1/reload", BACK_MS);
     client_limit(c->ctl->client, HASTE_MS);
-    reply = client_call(c->ctl->client, "POST", "/v1/reload");
+    reply = client_call_for(c->ctl->client, "POST", "/v1/reload", "generation");
     client_limit(c->ctl->client, 0);
     return reply;
 }

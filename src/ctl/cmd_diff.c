@@ -147,9 +147,10 @@ int cmd_diff(struct ctl *ctl)
 
     if (reply.body && ctl->screen.json)
         screen_json(&ctl->screen, reply.body);
-    else if (reply.body)
-        findings_print(json_object_get(reply.body, "errors"));
-    reply_tell(&reply);
+    if (ctl->screen.json)
+        reply_tell(&reply);
+    else
+        findings_tell(&reply);
     if (status == STATUS_OK && !ctl->screen.json)
         print(ctl, reply.body);
     reply_free(&reply);

@@ -31,9 +31,10 @@ int cmd_reload(struct ctl *ctl)
 
     if (reply.body && ctl->screen.json)
         screen_json(&ctl->screen, reply.body);
-    else if (reply.body)
-        findings_print(json_object_get(reply.body, "errors"));
-    reply_tell(&reply);
+    if (ctl->screen.json)
+        reply_tell(&reply);
+    else
+        findings_tell(&reply);
     if (status == STATUS_OK && !ctl->screen.json)
         status = reload_print(ctl, reply.body);
     else if (status == STATUS_OK && value_number(reply.body, "failed") > 0)

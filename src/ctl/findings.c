@@ -30,6 +30,19 @@ void findings_print(const json_t *errors)
     }
 }
 
+int findings_tell(const struct reply *reply)
+{
+    const json_t *errors = json_object_get(reply->body, "errors"), *e;
+    size_t i, fatal = 0;
+
+    findings_print(errors);
+    json_array_foreach(errors, i, e) fatal += !json_is_true(json_object_get(e, "warning"));
+    if (reply->status != STATUS_REFUSED || fatal == 0)
+        return reply_tell(reply);
+    text_line(stderr, "penstock: the config has %zu error%s", fatal, fatal == 1 ? "" : "s");
+    return reply->status;
+}
+
 void findings_print_own(const struct conf_errors *errors)
 {
     for (size_t i = 0; i < errors->count; i++) {

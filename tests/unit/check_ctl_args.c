@@ -118,6 +118,7 @@ static const struct {
     {"penstock show 1 2", "penstock: show: unexpected argument \"2\"\n"},
     {"penstock show", "penstock: show needs ID\n"},
     {"penstock pause", "penstock: pause needs RULE\n"},
+    {"penstock add x 80", "penstock: add needs NAME LISTEN UPSTREAM\n"},
     {"penstock rules --sort age", "penstock: rules has no option --sort\n"},
     {"penstock pause web --watch", "penstock: pause has no option --watch\n"},
     {"penstock check --json", "penstock: check has no option --json\n"},
