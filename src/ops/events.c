@@ -210,7 +210,9 @@ struct answer *events_read(struct events *e)
             rest(e);
         return NULL;
     }
-    *r = (struct reader){.stream = {.fill = fill, .done = done}, .events = e, .at = e->ring.head};
+    *r = (struct reader){.stream = {.fill = fill, .done = done, .is_endless = true},
+                         .events = e,
+                         .at = e->ring.head};
     list_append(&e->readers, &r->link);
     answer = answer_stream(MEDIA_TYPE, &r->stream);
     if (!answer)

@@ -50,14 +50,18 @@ struct answer *answer_bytes(unsigned status, const char *type, char *body, size_
 
 /*
  * A body that comes bit by bit. `fill` puts at most `size` bytes into `to` and returns how many;
- * 0: nothing now, go on when stream_wake() is called; -1: that was all. It is called again in a
- * later turn of the loop, so that each call is a slice. `done` is called exactly once, also when
+ * 0: nothing now, go on when stream_wake() is called; STREAM_OVER: that was all; STREAM_BROKEN: it
+ * can't go on (no memory), and the connection is closed so that what was sent does not look whole.
+ * It is called again in a later turn of the loop, so that each call is a slice. `done` is called exactly once, also when
  * the client has gone, or there was no memory for the answer (NULL). stream_wake() is allowed
  * between, also within fill().
  */
+enum { STREAM_OVER = -1, STREAM_BROKEN = -2 };
+
 struct stream {
     ssize_t (*fill)(struct stream *st, char *to, size_t size);
     void (*done)(struct stream *st);
+    bool is_endless;  /* such ones have half of the places for clients; who comes then gets 503 */
     void *connection; /* http.c's own */
 };
 

@@ -69,11 +69,28 @@ static bool is_last(const struct request *rq)
     return recv(rq->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+/* There must be places for those who only ask, however many listen. */
+static struct answer *take_endless(struct answer *a, struct request *rq)
+{
+    struct http *h = rq->http;
+
+    if (h->endless < (h->server.clients + 1) / 2) {
+        h->endless++;
+        rq->endless = true;
+        return a;
+    }
+    answer_free(a);
+    return answer_refusal(503, "too-many",
+                          "as many streams without an end as are allowed are read");
+}
+
 enum MHD_Result answer_send(struct answer *a, struct request *rq)
 {
     bool is_whole;
     enum MHD_Result result;
 
+    if (a && a->response && a->stream && a->stream->is_endless)
+        a = take_endless(a, rq);
     if (a && is_last(rq))
         answer_header(a, MHD_HTTP_HEADER_CONNECTION, "close");
     is_whole = a && a->response;

@@ -26,6 +26,7 @@ struct http {
     struct watch listening;
     struct timer rest; /* out of descriptors or memory: accept again then */
     unsigned clients;
+    unsigned endless;         /* of these read a stream without an end */
     struct request *arriving; /* between accept and the library's word that it has begun */
     struct list all;          /* requests, one a connection */
     struct list asleep;       /* those of suspended connections */
@@ -75,7 +76,8 @@ struct request {
 
     /* Of its answer, while that is a stream. */
     struct stream *stream;
-    bool woken; /* since the last call of fill() began */
+    bool endless; /* it is counted as such */
+    bool woken;   /* since the last call of fill() began */
 };
 
 /* --- http.c ---------------------------------------------------------------------------------- */

@@ -137,6 +137,8 @@ void http_end_request(struct request *rq)
     void (*gone)(void *arg) = rq->waits ? rq->gone : NULL;
 
     http_leave_turn(rq);
+    rq->http->endless -= rq->endless;
+    rq->endless = false;
     answer_free(rq->answer);
     free(rq->path);
     rq->answer = NULL;

@@ -38,7 +38,22 @@ int __wrap_sock_accept(int listener, struct addr *peer)
 struct served {
     struct http_world w;
     struct request *waiting;
+    struct stream streams[4]; /* on which nothing comes */
+    size_t count;
 };
+
+static ssize_t fill(struct stream *st, char *to, size_t size)
+{
+    (void)st;
+    (void)to;
+    (void)size;
+    return 0;
+}
+
+static void done(struct stream *st)
+{
+    (void)st;
+}
 
 static struct answer *serve(void *arg, struct request *rq)
 {
@@ -50,6 +65,13 @@ static struct answer *serve(void *arg, struct request *rq)
     if (strcmp(request_path(rq), "/later") == 0) {
         s->waiting = rq;
         return request_wait(rq, NULL, NULL);
+    }
+    if (strcmp(request_path(rq), "/endless") == 0) {
+        struct stream *st = &s->streams[s->count++];
+
+        ck_assert_uint_le(s->count, COUNT_OF(s->streams));
+        *st = (struct stream){.fill = fill, .done = done, .is_endless = true};
+        return answer_stream("text/plain", st);
     }
     if (request_peer(rq, &pid, &uid))
         ck_assert_int_eq(pid, getpid());
@@ -123,6 +145,40 @@ START_TEST(clients_above_the_limit_wait)
     client_await(&s.w, &clients[4], ">", 1);
     for (size_t i = 2; i < COUNT_OF(clients); i++)
         client_close(&clients[i]);
+    tear_down(&s);
+}
+END_TEST
+
+/* Half of the places; and one that goes makes place for another. */
+START_TEST(endless_streams_leave_places)
+{
+    struct served s;
+    struct client clients[4], other;
+
+    if (!set_up(&s, _i))
+        return;
+    s.w.server.clients = 4;
+    start(&s);
+    for (size_t i = 0; i < 3; i++) {
+        client_open(&s.w, &clients[i]);
+        get(&clients[i], "/endless");
+        client_await(&s.w, &clients[i], i < 2 ? " 200 OK" : " 503 ", 1);
+    }
+    client_await(&s.w, &clients[2], "\"code\":\"too-many\"", 1);
+    get(&clients[2], "/"); /* the connection goes on */
+    client_await(&s.w, &clients[2], ">", 1);
+    ask(&s, &other);
+    client_await(&s.w, &other, ">", 1);
+    client_close(&other);
+    client_close(&clients[2]);
+    client_close(&clients[0]);
+    while (atomic_load(&s.w.fds.booked) > 1)
+        http_let_run(&s.w);
+    client_open(&s.w, &clients[3]);
+    get(&clients[3], "/endless");
+    client_await(&s.w, &clients[3], " 200 OK", 1);
+    client_close(&clients[1]);
+    client_close(&clients[3]);
     tear_down(&s);
 }
 END_TEST
@@ -419,15 +475,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        clients_above_the_limit_wait,
-        who_has_no_descriptor_is_closed,
-        nothing_spins_without_descriptors,
-        nothing_is_done_for_clients_that_wait,
-        idle_clients_are_closed_and_waiting_ones_are_not,
-        root_the_owner_and_the_group_may_steer,
-        the_group_may_not_unless_the_mode_says_so,
-        the_servers_own_user_may_steer,
-        who_speaks_no_http_is_closed,
+        clients_above_the_limit_wait,           endless_streams_leave_places,
+        who_has_no_descriptor_is_closed,        nothing_spins_without_descriptors,
+        nothing_is_done_for_clients_that_wait,  idle_clients_are_closed_and_waiting_ones_are_not,
+        root_the_owner_and_the_group_may_steer, the_group_may_not_unless_the_mode_says_so,
+        the_servers_own_user_may_steer,         who_speaks_no_http_is_closed,
     };
 
     return suite_run(http_suite("http limits", tests, COUNT_OF(tests)));
