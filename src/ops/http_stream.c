@@ -40,7 +40,8 @@ static ssize_t on_room(void *arg, uint64_t sent, char *to, size_t size)
     rq->woken = false;
     n = st->fill(st, to, size < SLICE_MOST ? size : SLICE_MOST);
     if (n < 0)
-        return end(rq, MHD_CONTENT_READER_END_OF_STREAM);
+        return end(rq, n == STREAM_OVER ? MHD_CONTENT_READER_END_OF_STREAM
+                                        : MHD_CONTENT_READER_END_WITH_ERROR);
     if (n == 0 && !rq->woken)
         http_sleep(rq);
     return n;

@@ -3,7 +3,7 @@
 
 #include "ops/json_config.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/listen_text.h"
@@ -20,6 +20,20 @@ static json_t *whole(json_t *value, int error)
 
 /* --- options --------------------------------------------------------------------------------- */
 
+static json_t *json_name(const char *from, size_t size)
+{
+    char *name = malloc(size + 1);
+    json_t *value = NULL;
+
+    if (name) {
+        memcpy(name, from, size);
+        name[size] = '\0';
+        value = json_plain(name);
+    }
+    free(name);
+    return value;
+}
+
 /* Of texts that are joined with commas. */
 static json_t *json_names(const char *joined)
 {
@@ -31,7 +45,7 @@ static json_t *json_names(const char *joined)
     list = json_array();
     for (const char *p = joined; p; p = strchr(p, ',')) {
         p += *p == ',';
-        error |= json_array_append_new(list, json_stringn(p, strcspn(p, ",")));
+        error |= json_array_append_new(list, json_name(p, strcspn(p, ",")));
     }
     return whole(list, error);
 }

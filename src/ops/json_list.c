@@ -106,11 +106,11 @@ static ssize_t fill(struct stream *st, char *to, size_t size)
 
     if (l->sent == l->size) {
         if (l->over)
-            return -1;
+            return l->broken ? STREAM_BROKEN : STREAM_OVER;
         if (!make_slice(l)) {
-            l->over = true;
+            l->over = l->broken = true;
             l->size = l->sent = 0;
-            return -1;
+            return STREAM_BROKEN;
         }
     }
     if (size > l->size - l->sent)

@@ -33,11 +33,11 @@ struct json_list {
     size_t at;            /* the item to come */
     char *text;           /* of the slice */
     size_t size, room, sent;
-    bool begun, over, any;
+    bool begun, over, any, broken;
 };
 
 /* {HEAD,NAME:[items]TAIL}. Frees `l` by itself, also when it returns NULL (no memory). Should
- * memory run out later the text ends where it is: a cut list must not look whole. */
+ * memory run out later the stream breaks (http.h): a cut list must not look whole. */
 struct answer *answer_json_list(struct json_list *l);
 
 #endif

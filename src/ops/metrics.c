@@ -96,18 +96,19 @@ static void write_slice(struct scrape *sc)
     sc->over = true;
 }
 
-/* Without memory the text ends before its "# EOF", so that it is known to be cut. */
+/* Without memory the text ends before its "# EOF", and the older format has nothing else than the
+ * end of its connection to tell that it is cut. */
 static ssize_t fill(struct stream *st, char *to, size_t size)
 {
     struct scrape *sc = container_of(st, struct scrape, stream);
 
     if (sc->sent == sc->om.size) {
         if (sc->over)
-            return -1;
+            return STREAM_OVER;
         write_slice(sc);
     }
     if (sc->om.failed)
-        return -1;
+        return STREAM_BROKEN;
     if (size > sc->om.size - sc->sent)
         size = sc->om.size - sc->sent;
     memcpy(to, sc->om.text + sc->sent, size);

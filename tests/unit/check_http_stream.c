@@ -120,6 +120,31 @@ START_TEST(an_old_client_gets_a_stream_up_to_the_end)
 }
 END_TEST
 
+/* What can't be told to its end must not look whole, to no client: the connection is closed, and
+ * there is no last chunk. */
+START_TEST(a_stream_that_breaks_is_cut)
+{
+    struct world_of_streams all;
+    struct client c;
+
+    if (!set_up(&all, _i))
+        return;
+    all.sources[0].left = 3;
+    all.sources[0].breaks = true;
+    all.sources[1].left = 0;
+    all.sources[1].breaks = true;
+    for (unsigned i = 0; i < 2; i++) {
+        ask(&all, &c, "/");
+        client_await_end(&all.w, &c);
+        ck_assert_int_eq(strstr(c.text, "3\r\nabc\r\n") != NULL, i == 0);
+        ck_assert_ptr_null(strstr(c.text, "\r\n0\r\n"));
+        client_close(&c);
+        ck_assert_uint_eq(all.sources[i].done, 1);
+    }
+    tear_down(&all);
+}
+END_TEST
+
 START_TEST(head_of_a_stream_is_not_filled)
 {
     struct world_of_streams all;
@@ -324,6 +349,7 @@ int main(void)
         clients_go_before_their_turn,
         a_stream_waits_until_it_is_woken,
         a_stream_wakes_itself,
+        a_stream_that_breaks_is_cut,
         a_stream_without_its_header_is_none,
     };
 

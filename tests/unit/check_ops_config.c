@@ -171,6 +171,22 @@ START_TEST(a_rule_has_all_that_it_can_have)
 }
 END_TEST
 
+/* The kernel allows any bytes in the name of an interface; JSON is UTF-8. */
+START_TEST(names_are_any_bytes)
+{
+    struct conf *conf = conf_of("", "r = { listen = \"udp:239.1.2.3:5\"; interface = "
+                                    "[ \"lo\", \"x\xff\" ]; upstream = \"h:1\"; };");
+    json_t *o = json_conf_rule(&conf->rules[0]), *listen;
+
+    ck_assert_ptr_nonnull(o);
+    listen = json_array_get(json_object_get(o, "listen"), 0);
+    is_said(json_incref(json_object_get(json_object_get(listen, "options"), "interface")),
+            "['lo','x?']");
+    json_decref(o);
+    conf_unref(conf);
+}
+END_TEST
+
 /* --- changes --------------------------------------------------------------------------------- */
 
 #define A       "a = { listen = \"127.0.0.1:1-4\"; upstream = \"h:1\"; };"
@@ -317,6 +333,7 @@ int main(void)
     json_set_alloc_funcs(malloc, free);
     tcase_add_test(tcase, ports_in_a_row_are_a_range);
     tcase_add_test(tcase, a_rule_has_all_that_it_can_have);
+    tcase_add_test(tcase, names_are_any_bytes);
     tcase_add_test(tcase, what_stays_is_not_said);
     tcase_add_test(tcase, rules_come_and_go);
     tcase_add_test(tcase, addresses_go_from_one_to_another);

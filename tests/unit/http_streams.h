@@ -16,6 +16,7 @@ struct source {
     size_t slice; /* at most so much at once */
     size_t ready; /* nothing more for now */
     bool wakes_itself;
+    bool breaks; /* when nothing is left */
     unsigned fills;
     unsigned done;
     uint64_t filled_at; /* the turn of the loop */
@@ -60,7 +61,7 @@ static inline ssize_t fill(struct stream *st, char *to, size_t size)
         return 0;
     }
     if (s->left == 0)
-        return -1;
+        return s->breaks ? STREAM_BROKEN : STREAM_OVER;
     size = size < s->left ? size : s->left;
     size = size < s->ready ? size : s->ready;
     size = size < s->slice ? size : s->slice;
