@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "conf/diff.h"
 #include "flow/rule.h"
 #include "loop/task.h"
@@ -14,6 +15,10 @@
 #include "ops/json_errors.h"
 #include "ops/shared_text.h"
 #include "ops/waiters.h"
+
+/* Readings for who may change nothing: at most one a second, and a tenth of a CPU. */
+#define REST_MS     1000
+#define REST_FACTOR 10
 
 /* The thread's until it is done. */
 struct reading {
@@ -27,6 +32,7 @@ struct reading {
     unsigned status; /* of the answer ... */
     char *text;      /* ... and its body; NULL: no memory */
     size_t size;
+    int64_t cpu_us; /* that it has taken */
 };
 
 static void release(void *arg)
@@ -78,6 +84,7 @@ static void compare(struct reading *rd, const struct conf *now, const struct con
 static void work(void *arg)
 {
     struct reading *rd = arg;
+    int64_t began = clock_thread_cpu_us();
     struct conf_errors errors;
     struct conf *now = conf_load(rd->path, &errors);
 
@@ -87,11 +94,52 @@ static void work(void *arg)
         write_down(rd, 422, json_failure("conflict", conf_errors_first(&errors), &errors));
     conf_unref(now);
     conf_errors_free(&errors);
+    rd->cpu_us = clock_thread_cpu_us() - began;
 }
 
 /* --- in the loop ----------------------------------------------------------------------------- */
 
 static void start(struct preview *p);
+
+static struct loop *loop_of(const struct preview *p)
+{
+    return p->host->worker->loop;
+}
+
+static void begin(struct preview *p)
+{
+    loop_timer_stop(loop_of(p), &p->timer);
+    p->again = p->hurry = false;
+    p->begun++;
+    start(p);
+}
+
+static void on_timer(struct timer *t)
+{
+    struct preview *p = container_of(t, struct preview, timer);
+
+    if (list_empty(&p->waiting))
+        p->again = p->hurry = false; /* all have gone */
+    else
+        begin(p);
+}
+
+/* Now, or when it is time. Without memory for the timer nobody is kept waiting. */
+static void go_on(struct preview *p)
+{
+    int64_t wait = p->hurry ? 0 : p->earliest - loop_now(loop_of(p));
+
+    if (wait <= 0 || loop_timer(loop_of(p), &p->timer, wait, on_timer))
+        begin(p);
+}
+
+/* What it has cost tells how soon the next one may begin. */
+static void note_cost(struct preview *p, const struct reading *rd)
+{
+    int64_t rest = rd->cpu_us * REST_FACTOR / 1000;
+
+    p->earliest = p->started + (rest > REST_MS ? rest : REST_MS);
+}
 
 /* One that says the same as before is the same: slow readers of many readings hold one text. */
 static void keep(struct preview *p, struct reading *rd)
@@ -118,11 +166,8 @@ static void over(struct preview *p)
 {
     p->over = p->begun;
     waiters_answer(&p->waiting, p->over, answer, p);
-    if (!p->again)
-        return;
-    p->again = false;
-    p->begun++;
-    start(p);
+    if (p->again)
+        go_on(p);
 }
 
 static void done(void *arg)
@@ -131,6 +176,7 @@ static void done(void *arg)
     struct preview *p = rd->preview;
 
     p->task = NULL;
+    note_cost(p, rd);
     /* A reload has come between: it is compared with rules of before. */
     if (rd->generation != p->host->reloaded(p->host->arg)->generation) {
         start(p);
@@ -172,13 +218,14 @@ static void start(struct preview *p)
     struct reading *rd = prepare(p);
     struct task *task;
 
+    p->started = loop_now(loop_of(p));
     if (!rd) {
         shared_text_unref(p->last);
         p->last = NULL;
         over(p);
         return;
     }
-    task = task_start(p->host->worker->loop, work, done, release, rd);
+    task = task_start(loop_of(p), work, done, release, rd);
     if (task) /* else it is done already */
         p->task = task;
 }
@@ -203,12 +250,10 @@ struct answer *preview_ask(struct preview *p, struct request *rq)
 
     if (p->ended)
         return refusal(NULL);
-    if (p->task) {
-        p->again = true;
-    } else {
-        p->begun++;
-        start(p);
-    }
+    p->again = true;
+    p->hurry = p->hurry || request_may_steer(rq);
+    if (!p->task)
+        go_on(p);
     if (p->over >= number)
         return answer(p); /* there was no thread to wait for */
     return waiters_add(&p->waiting, rq, number);
@@ -217,7 +262,8 @@ struct answer *preview_ask(struct preview *p, struct request *rq)
 void preview_end(struct preview *p)
 {
     p->ended = true;
-    p->again = false;
+    p->again = p->hurry = false;
+    loop_timer_stop(loop_of(p), &p->timer);
     task_abandon(p->task);
     p->task = NULL;
     waiters_answer(&p->waiting, UINT64_MAX, refusal, NULL);

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import time
 
 from api import Api, start
 from harness import ENGINE, ONCE, Failure, check, check_equal, test, wait_for
@@ -221,6 +222,44 @@ def shared(t):
     for c in others:
         check_equal(api.finish(c).json, SAME, "who read the files")
     wait_for(lambda: d.fds() == before, "descriptors as before")
+
+
+def on_tcp(t):
+    """The second Api is for reading."""
+    port = t.port()
+    d, api = one(t, http="127.0.0.1:%d" % port)
+    return d, api, Api(("127.0.0.1", port))
+
+
+@test("api: who asks on TCP again and again has the files read once a second", ONCE, CONTROL)
+def paced(t):
+    _, _, remote = on_tcp(t)
+    began = time.monotonic()
+    for _ in range(3):
+        check_equal(remote.get("/v1/config/diff"), SAME, "the answer")
+    check(time.monotonic() - began > 1.9, "three readings in less than two seconds")
+
+
+@test("api: who may steer does not wait, and whoever waits on TCP is answered with him", ONCE,
+      CONTROL)
+def hurried(t):
+    d, api, remote = on_tcp(t)
+
+    def both():
+        check_equal(remote.get("/v1/config/diff"), SAME, "the answer")
+        pipe = block(d)
+        waiting = remote.begin("GET", "/v1/config/diff")
+        check_equal(remote.get("/healthz"), {"status": "ok"}, "health")
+        local = api.begin("GET", "/v1/config/diff")
+        wait_for(lambda: reads(d), "penstockd to open its config")
+        check_equal(api.get("/healthz"), {"status": "ok"}, "health")
+        unblock(d, pipe, d.text + "nonsense")
+        # Whose reading began before the other has asked is the other's by no means.
+        statuses = {api.finish(c).status for c in (local, waiting)}
+        check(422 in statuses, "nobody read the pipe")
+        return statuses == {422}
+
+    wait_for(both, "one reading for both")
 
 
 @test("api: a reload while files are read: they are compared with what is at work then", ENGINE,
