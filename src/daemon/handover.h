@@ -36,6 +36,9 @@ void handover_share(struct ruleset *set);
 /* Close what was handed over, and forget it without a word to anybody. */
 void handover_abandon(struct ruleset *set);
 
+/* Room for the names of all that is in the manager's store, and a few numbers. */
+#define HANDOVER_NAMES_MAX 256
+
 /* What a carrier has brought. */
 struct inheritance {
     struct snapshot snapshot;
@@ -43,7 +46,7 @@ struct inheritance {
     /* The descriptor so named, which is the caller's from then on; -1: it is not there. */
     int (*take)(void *arg, const struct snap_fd *fd);
     void *arg;
-    char stored[128]; /* names in the manager's store, each after a colon */
+    char stored[HANDOVER_NAMES_MAX]; /* in the manager's store, each after a colon */
 };
 
 /* What was taken up, and what could not be. */

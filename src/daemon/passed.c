@@ -172,28 +172,40 @@ static bool http_text(const struct conf *conf, char *out, size_t size)
     return true;
 }
 
-static int take_listening(struct passed *p, const char *text)
+static struct systemd_socket *find_listening(const struct passed *p, const char *text)
 {
     const struct passed_listening *l = p->by_text ? table_find(p->by_text, text) : NULL;
-    int fd = l ? p->sockets[l->index].fd : -1;
 
-    if (fd >= 0)
-        p->sockets[l->index].fd = -1;
+    return l ? &p->sockets[l->index] : NULL;
+}
+
+static int take_fd(struct systemd_socket *s)
+{
+    int fd = s ? s->fd : -1;
+
+    if (s)
+        s->fd = -1;
     return fd;
 }
 
-int passed_take_control(struct passed *p, const struct conf *conf)
+int passed_take_control(struct passed *p, const struct conf *conf, struct sock_file_id *file)
 {
+    struct systemd_socket *s = NULL;
     char text[ADDR_TEXT_MAX];
 
-    return control_text(conf, text, sizeof(text)) ? take_listening(p, text) : -1;
+    p->is_sought = true;
+    if (control_text(conf, text, sizeof(text)))
+        s = find_listening(p, text);
+    if (!s || !sock_file_id_parse(s->name, file))
+        *file = (struct sock_file_id){0};
+    return take_fd(s);
 }
 
 int passed_take_http(struct passed *p, const struct conf *conf)
 {
     char text[ADDR_TEXT_MAX];
 
-    return http_text(conf, text, sizeof(text)) ? take_listening(p, text) : -1;
+    return http_text(conf, text, sizeof(text)) ? take_fd(find_listening(p, text)) : -1;
 }
 
 /* --- those that nobody wants --------------------------------------------------------------------
@@ -220,6 +232,47 @@ static bool is_wanted(struct passed *p, const struct table *texts, struct passed
     return table_insert(p->by_text, l->text, l) == 0;
 }
 
+/* Nobody goes on with it: its file leads nowhere from here on. */
+static void end_operators(int fd)
+{
+    static const char scheme[] = "unix:";
+    char text[ADDR_TEXT_MAX];
+    struct addr a = {.family = AF_UNIX};
+
+    if (!sock_text(fd, text, sizeof(text)))
+        text[0] = '\0';
+    sock_stop_listening(fd);
+    close(fd);
+    if (strncmp(text, scheme, strlen(scheme)) != 0)
+        return;
+    a.un.path = text + strlen(scheme);
+    if (sock_file_is_stale(&a))
+        unlink(a.un.path);
+}
+
+/* Is this the control socket of before, at whose path its own file is still? */
+static bool is_control(const struct systemd_socket *s)
+{
+    static const char scheme[] = "unix:";
+    char text[ADDR_TEXT_MAX];
+    struct sock_file_id file;
+
+    return begins(s, PASSED_LISTENING) && sock_file_id_parse(s->name, &file) &&
+           sock_text(s->fd, text, sizeof(text)) && strncmp(text, scheme, strlen(scheme)) == 0 &&
+           sock_file_is_at(text + strlen(scheme), &file);
+}
+
+/* Is it another descriptor of one that has been taken? The manager may have it under two names. */
+static bool is_at_work(const struct passed *p, const struct systemd_socket *s)
+{
+    const struct systemd_socket *same = NULL;
+    char text[ADDR_TEXT_MAX];
+
+    if (sock_text(s->fd, text, sizeof(text)))
+        same = find_listening(p, text);
+    return same && same->fd < 0;
+}
+
 /* Nobody is let in by it any more, though the manager has it, too. */
 static void drop_unwanted(struct passed *p, const struct passed_listening *l)
 {
@@ -227,6 +280,11 @@ static void drop_unwanted(struct passed *p, const struct passed_listening *l)
     struct addr bound;
 
     table_remove(p->by_text, l->text);
+    if (is_control(s)) {
+        end_operators(s->fd);
+        s->fd = -1;
+        return;
+    }
     if (dgram_check(s->fd, &bound)) {
         sock_stop_listening(s->fd);
     } else {
@@ -273,24 +331,6 @@ int passed_add_listening(struct passed *p, const char *name, const int *fds, int
     return index_listening(p);
 }
 
-/* Nobody else has it: its file leads nowhere from here on. */
-static void end_operators(int fd)
-{
-    static const char scheme[] = "unix:";
-    char text[ADDR_TEXT_MAX];
-    struct addr a = {.family = AF_UNIX};
-
-    if (!sock_text(fd, text, sizeof(text)))
-        text[0] = '\0';
-    sock_stop_listening(fd);
-    close(fd);
-    if (strncmp(text, scheme, strlen(scheme)) != 0)
-        return;
-    a.un.path = text + strlen(scheme);
-    if (sock_file_is_stale(&a))
-        unlink(a.un.path);
-}
-
 void passed_free(struct passed *p, struct log *log)
 {
     if (p->damaged)
@@ -306,7 +346,8 @@ void passed_free(struct passed *p, struct log *log)
                         s->name);
         if (is_session(s) && !p->superseded)
             sock_abort(s->fd); /* nobody can go on with it */
-        else if (strcmp(s->name, PASSED_OPERATORS) == 0)
+        else if ((begins(s, PASSED_OPERATORS) || (p->is_sought && is_control(s))) &&
+                 !is_at_work(p, s))
             end_operators(s->fd);
         else
             close(s->fd);

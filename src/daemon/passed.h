@@ -11,7 +11,8 @@
 #include "os/systemd.h"
 
 /* Our names in the manager's store: the snapshot; parcels (os/parcel.h) of sessions' sockets, and
- * of listening ones. */
+ * of listening ones, with the file that the control socket among them has made at the end
+ * (sock_file_id_print()). */
 #define PASSED_SNAPSHOT  ".h"
 #define PASSED_SESSION   ".s"
 #define PASSED_LISTENING ".l"
@@ -24,6 +25,7 @@ struct passed {
     struct systemd_socket *sockets;
     int count;
     bool superseded; /* all sessions came with a snapshot: others of ours are duplicates */
+    bool is_sought;  /* the control socket has been: another one is not wanted */
     bool damaged;    /* something of ours in the store could not be had */
     struct passed_listening *listening; /* of those under PASSED_LISTENING */
     size_t listening_count;
@@ -59,9 +61,9 @@ void passed_free(struct passed *p, struct log *log);
  * passed under one name may be several. */
 int passed_find(const struct passed *p, const struct conf_listen *conf, int from);
 
-/* The one for the control socket of the config, or for its address for reading; the caller's from
- * then on. -1: there is none. */
-int passed_take_control(struct passed *p, const struct conf *conf);
+/* The one for the control socket of the config, with the file that it made (ino 0: not known), or
+ * for its address for reading; the caller's from then on. -1: there is none. */
+int passed_take_control(struct passed *p, const struct conf *conf, struct sock_file_id *file);
 int passed_take_http(struct passed *p, const struct conf *conf);
 
 /* Let the listener have it. Returns 0 or a negative errno, with *why as text or NULL. */

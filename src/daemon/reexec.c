@@ -101,12 +101,19 @@ static void take_back(const struct handover *h, const struct ops_sockets *more)
     }
 }
 
-static void write_number(char *out, size_t size, int fd)
+/* Returns how long it is. Names come last: a program that has less room for it can do without. */
+static size_t write_operators(char *out, size_t size, const struct ops_sockets *more)
 {
-    size_t length = strlen(out);
+    char file[SOCK_FILE_ID_TEXT];
+    size_t at = 0;
 
-    if (fd >= 0)
-        snprintf(out + length, size - length, ":%d", fd);
+    out[0] = '\0';
+    sock_file_id_print(&more->file, file);
+    if (more->control >= 0)
+        at += (size_t)snprintf(out, size, ":%d:%s", more->control, file);
+    if (more->http >= 0)
+        at += (size_t)snprintf(out + at, size - at, ":%d", more->http);
+    return at;
 }
 
 /* Returns only when it fails. */
@@ -114,16 +121,16 @@ static int become(const struct reexec *r, const struct handover *h, const struct
                   int snapshot)
 {
     char variable[sizeof(REEXEC_VARIABLE) + REEXEC_VALUE_MAX], **environment;
-    int error = sock_keep_on_exec(snapshot, true), length;
+    int error = sock_keep_on_exec(snapshot, true);
+    size_t length;
 
     if (error == 0)
         error = keep_all(h, more);
     if (error)
         return error;
-    length = snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
-    store_names(r->store, variable + length, sizeof(variable) - (size_t)length);
-    write_number(variable, sizeof(variable), more->control);
-    write_number(variable, sizeof(variable), more->http);
+    length = (size_t)snprintf(variable, sizeof(variable), "%s=%d", REEXEC_VARIABLE, snapshot);
+    length += write_operators(variable + length, sizeof(variable) - length, more);
+    store_names(r->store, variable + length, sizeof(variable) - length);
     environment = child_environment(variable);
     if (!environment)
         return -ENOMEM;

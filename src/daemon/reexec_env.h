@@ -4,10 +4,11 @@
 #define PENSTOCK_DAEMON_REEXEC_ENV_H
 
 /* The environment variable with the number of the snapshot's descriptor; and, each after a colon,
- * the names of what is in the service manager's store, which begin with a dot, and the numbers of
- * the operators' listening sockets. Whoever does not know what one of these is passes over it. */
+ * the numbers of the operators' listening sockets, the file of the control socket
+ * (sock_file_id_print()), and the names of what is in the service manager's store, which begin with
+ * a dot. Whoever does not know what one of these is passes over it. */
 #define REEXEC_VARIABLE  "PENSTOCK_HANDOVER"
-#define REEXEC_VALUE_MAX 128
+#define REEXEC_VALUE_MAX 256
 
 /* For --check: the version of snapshots that it will have to read. */
 #define REEXEC_VERSION_VARIABLE "PENSTOCK_HANDOVER_VERSION"

@@ -75,9 +75,21 @@ static void reset_all(struct passed *passed)
         free(fds);
 }
 
+/* The name to pass them under: with the file of the control socket, if that is told. */
+static void name_operators(const char *names, char *out, size_t size)
+{
+    const char *file = strstr(names, ":@");
+
+    if (file)
+        snprintf(out, size, "%s%.*s", PASSED_OPERATORS, (int)strcspn(file + 1, ":"), file + 1);
+    else
+        snprintf(out, size, "%s", PASSED_OPERATORS);
+}
+
 /* The operators' listening sockets, whose numbers are among the names. */
 static void take_operators(struct passed *passed, const char *names)
 {
+    char name[sizeof(PASSED_OPERATORS) + SOCK_FILE_ID_TEXT];
     int fds[OPERATORS_MOST], count = 0;
     struct addr bound;
 
@@ -88,7 +100,8 @@ static void take_operators(struct passed *passed, const char *names)
             sock_check_listening(fd, &bound) == 0 && sock_keep_on_exec(fd, false) == 0)
             fds[count++] = fd;
     }
-    passed_add_listening(passed, PASSED_OPERATORS, fds, count);
+    name_operators(names, name, sizeof(name));
+    passed_add_listening(passed, name, fds, count);
 }
 
 /* The descriptor named by the environment, which is told no further. */
@@ -139,11 +152,10 @@ int reexec_take(struct inheritance *in, struct passed *passed, const char **why)
         error = *why ? -EBADMSG : 0;
         free(bytes);
     }
+    take_operators(passed, in->stored);
     if (error) {
         reexec_forget(in);
         reset_all(passed);
-    } else {
-        take_operators(passed, in->stored);
     }
     return error;
 }

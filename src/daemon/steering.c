@@ -68,7 +68,7 @@ bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
 
 void steering_find(struct steering *st, struct passed *passed, const struct conf *conf)
 {
-    st->former.control = passed_take_control(passed, conf);
+    st->former.control = passed_take_control(passed, conf, &st->former.file);
     st->former.http = passed_take_http(passed, conf);
 }
 

@@ -205,6 +205,8 @@ void store_listeners(struct store *st, const struct ops_sockets *more)
     int *fds = calloc(st->set->listeners + 3, sizeof(*fds));
     size_t count = fds ? collect_listeners(st, fds) : 0;
 
+    char file[SOCK_FILE_ID_TEXT] = "";
+
     if (fds && more->control >= 0)
         fds[count++] = more->control;
     if (fds && more->http >= 0)
@@ -219,7 +221,9 @@ void store_listeners(struct store *st, const struct ops_sockets *more)
         store_drop(st, st->name);
     else
         memcpy(st->before, st->name, sizeof(st->before));
-    snprintf(st->name, sizeof(st->name), "%s%" PRIx32, PASSED_LISTENING, st->serial++);
+    if (more->control >= 0)
+        sock_file_id_print(&more->file, file);
+    snprintf(st->name, sizeof(st->name), "%s%" PRIx32 "%s", PASSED_LISTENING, st->serial++, file);
     free(st->fds);
     st->fds = fds;
     st->count = count;

@@ -28,9 +28,9 @@ struct store {
     int *fds;           /* listeners that are stored, or being stored; borrowed ... */
     size_t count, next; /* ... and how far that has come */
     bool storing;
-    char name[16];   /* under which; "": none yet */
-    char before[16]; /* and under which the ones before are; "": none are */
-    uint32_t serial; /* no name is used twice */
+    char name[16 + SOCK_FILE_ID_TEXT];   /* under which; "": none yet */
+    char before[16 + SOCK_FILE_ID_TEXT]; /* and under which the ones before are; "": none are */
+    uint32_t serial;                     /* no name is used twice */
     bool warned;
     struct conf *conf; /* referenced: the one that is stored, or being stored ... */
     int conf_fd;       /* ... while it is, as a file; else -1 */

@@ -124,7 +124,7 @@ static int apply_control(struct ops *ops, const struct conf *conf)
         return 0;
     } else {
         error = ops_open_control(&s, ops->api.host.worker, &ops->local, d,
-                                 take(&ops->former.control), &why);
+                                 take(&ops->former.control), &ops->former.file, &why);
         if (error == 0) {
             replace(ops, &ops->control, s);
             error = ops_socket_change(s, d, &why);
@@ -175,7 +175,7 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
 
     *out = ops;
     if (!ops) {
-        close_former(&(struct ops_sockets){former->control, former->http});
+        close_former(&(struct ops_sockets){former->control, former->http, former->file});
         return -ENOMEM;
     }
     ops->former = *former;
@@ -199,6 +199,8 @@ struct ops_sockets ops_sockets(const struct ops *ops)
 
     if (ops && ops->control)
         open.control = http_socket(ops->control->http);
+    if (open.control >= 0)
+        open.file = ops->control->file;
     if (ops && ops->http)
         open.http = http_socket(ops->http->http);
     return open;

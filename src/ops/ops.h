@@ -13,6 +13,7 @@
 
 #include "conf/conf.h"
 #include "flow/worker.h"
+#include "os/sock_file.h"
 
 struct ops;
 struct rule;
@@ -53,16 +54,17 @@ const char *ops_missing(const struct conf *conf);
 /* Listening sockets of this side; -1: there is none. */
 struct ops_sockets {
     int control, http;
+    struct sock_file_id file; /* that the control socket has made; ino 0: that is not known */
 };
 
-#define OPS_NO_SOCKETS ((struct ops_sockets){-1, -1})
+#define OPS_NO_SOCKETS ((struct ops_sockets){-1, -1, {0, 0}})
 
 /*
  * Open what the config asks for. `former`: sockets of a former process, bound to just that; they
- * are gone on with, or closed. What can't be had is logged. Returns 0, or a negative errno when
- * there is no memory (*out is NULL then) or something else than the socket at its default place
- * can't be had; *out is to be stopped all the same, and may go on with what there is. In a build
- * without it *out is NULL, which is no error.
+ * are gone on with, or closed: so is a control socket whose file is not there any more. What can't
+ * be had is logged. Returns 0, or a negative errno when there is no memory (*out is NULL then) or
+ * something else than the socket at its default place can't be had; *out is to be stopped all the
+ * same, and may go on with what there is. In a build without it *out is NULL, which is no error.
  */
 int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
               const struct ops_sockets *former);

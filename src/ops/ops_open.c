@@ -77,18 +77,19 @@ static int look_at_file(struct ops_socket *s, struct http_server *server)
     return 0;
 }
 
-static bool has_socket_file(const char *path)
+/* A former process of a version that does not tell which file it was has to be believed. */
+static bool has_its_file(const char *path, const struct sock_file_id *file)
 {
     struct stat st;
 
+    if (file->ino)
+        return sock_file_is_at(path, file);
     return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 static bool file_is_there(const struct ops_socket *s)
 {
-    struct stat st;
-
-    return lstat(s->place, &st) == 0 && st.st_dev == s->file.dev && st.st_ino == s->file.ino;
+    return sock_file_is_at(s->place, &s->file);
 }
 
 /* Serve on `fd`, which stays the caller's on failure. */
@@ -147,14 +148,15 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
 }
 
 int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                     const struct conf_daemon *conf, int former, const char **why)
+                     const struct conf_daemon *conf, int former, const struct sock_file_id *file,
+                     const char **why)
 {
     struct ops_socket model = {
         .worker = worker, .place = (char *)(uintptr_t)conf->control, .is_local = true};
     struct addr address = {.family = AF_UNIX, .un = {.path = conf->control}};
     int error = find_rights(conf, &model.rights, why);
 
-    if (former >= 0 && (error || !has_socket_file(conf->control))) {
+    if (former >= 0 && (error || !has_its_file(conf->control, file))) {
         close(former); /* nobody can reach it */
         former = -1;
     }

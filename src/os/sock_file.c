@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -164,6 +166,31 @@ bool sock_file_is_stale(const struct addr *a)
     socklen_t len = addr_to_sockaddr(a, &ss);
 
     return len > 0 && is_stale(&ss, len);
+}
+
+void sock_file_id_print(const struct sock_file_id *id, char out[SOCK_FILE_ID_TEXT])
+{
+    snprintf(out, SOCK_FILE_ID_TEXT, "@%" PRIx64 ".%" PRIx64, (uint64_t)id->dev, (uint64_t)id->ino);
+}
+
+bool sock_file_id_parse(const char *text, struct sock_file_id *out)
+{
+    const char *at = strrchr(text, '@');
+    uint64_t dev, ino;
+    int length = 0;
+
+    if (!at || sscanf(at, "@%16" SCNx64 ".%16" SCNx64 "%n", &dev, &ino, &length) != 2 ||
+        at[length] || ino == 0)
+        return false;
+    *out = (struct sock_file_id){(dev_t)dev, (ino_t)ino};
+    return true;
+}
+
+bool sock_file_is_at(const char *path, const struct sock_file_id *id)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && is_that_file(&st, id);
 }
 
 int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file)

@@ -23,6 +23,15 @@ struct sock_file_id {
     ino_t ino;
 };
 
+/* The same as text, "@DEV.INO" in hexadecimal; and the one at the end of `text`, false when there
+ * is none. */
+#define SOCK_FILE_ID_TEXT 36
+void sock_file_id_print(const struct sock_file_id *id, char out[SOCK_FILE_ID_TEXT]);
+bool sock_file_id_parse(const char *text, struct sock_file_id *out);
+
+/* Is it there, under this path? */
+bool sock_file_is_at(const char *path, const struct sock_file_id *id);
+
 /* Give the socket file at `path` another mode and owner, if it is still this one. Returns 0,
  * -EEXIST when something else is there, or another negative errno. */
 int sock_file_change(const char *path, const struct sock_file_id *id, const struct sock_file *file);

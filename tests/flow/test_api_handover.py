@@ -121,6 +121,37 @@ def elsewhere(t):
         s.close()
 
 
+@test("api: at an upgrade a socket file of somebody else's is left alone", ENGINE, CONTROL)
+def anothers(t):
+    d, api = start(t, {"control_mode": "0600"})
+    os.unlink(api.where)
+    other = t.listener(api.where, socket.AF_UNIX)
+    os.chmod(api.where, 0o640)
+    before = inode(api.where)
+    d.groups["daemon"]["control_mode"] = "0666"
+    d.rewrite(d.rules)
+    d.upgrade()
+    wait_for(lambda: "another process listens on it" in d.log(), "what is wrong to be told")
+    check_equal(inode(api.where), before, "the file")
+    d.signal(signal.SIGTERM)
+    check_equal(d.wait_exit(), 0, "exit status")
+    check_equal(inode(api.where), before, "the file in the end")
+    other.close()
+
+
+@test("api: a socket file that nobody listens on any more is replaced at an upgrade", ENGINE,
+      CONTROL)
+def left_behind(t):
+    d, api = start(t)
+    os.unlink(api.where)
+    t.listener(api.where, socket.AF_UNIX).close()
+    d.upgrade()
+    check_equal(api.get("/v1/status")["pid"], d.pid, "who answers")
+    d.signal(signal.SIGTERM)
+    check_equal(d.wait_exit(), 0, "exit status")
+    check(not os.path.exists(api.where), "its own file is still there")
+
+
 @test("api: an upgrade with other rights gives them to the file", ENGINE, CONTROL)
 def rights(t):
     d, api = start(t, {"control_mode": "0600"})
