@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "flow/listener.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
 #include "ops/api.h"
@@ -95,6 +96,8 @@ struct shown_rule {
 struct rule_list {
     struct json_list list;
     struct shown_rule *rules;
+    const void *told;            /* the last listener of the rule being told; perhaps it has gone */
+    const struct listener *next; /* of the slice */
 };
 
 static void free_list(struct json_list *list)
@@ -107,11 +110,29 @@ static void free_list(struct json_list *list)
     free(l);
 }
 
+static const struct listener *listener_at(const struct rule *rule, const struct list *link)
+{
+    return link != &rule->listeners ? container_of(link, struct listener, link) : NULL;
+}
+
+/* Where a slice goes on. A reload may have taken the last one away between two: then that was all,
+ * so that none is told twice. */
+static const struct listener *listener_behind(const struct rule *rule, const void *told)
+{
+    list_for_each (link, next, &rule->listeners) {
+        if (container_of(link, struct listener, link) == told)
+            return listener_at(rule, next);
+    }
+    return NULL;
+}
+
 static bool look(struct json_list *list, size_t first, size_t count)
 {
-    (void)list;
-    (void)first;
+    struct rule_list *l = container_of(list, struct rule_list, list);
+
     (void)count;
+    if (l->told)
+        l->next = listener_behind(l->rules[first].rule, l->told);
     return true;
 }
 
@@ -123,11 +144,35 @@ static bool has_gone(const struct rule *rule)
 
 static bool item(struct json_list *list, size_t i, json_t **out)
 {
-    const struct shown_rule *shown = &container_of(list, struct rule_list, list)->rules[i];
+    struct rule_list *l = container_of(list, struct rule_list, list);
+    const struct rule *rule = l->rules[i].rule;
 
-    if (has_gone(shown->rule))
+    if (has_gone(rule))
         return true;
-    *out = json_rule(shown->rule, &shown->totals);
+    l->told = NULL;
+    l->next = listener_at(rule, rule->listeners.next);
+    *out = json_rule_head(rule);
+    return *out != NULL;
+}
+
+static bool part(struct json_list *list, size_t i, json_t **out)
+{
+    struct rule_list *l = container_of(list, struct rule_list, list);
+
+    if (!l->next)
+        return true;
+    l->told = l->next;
+    *out = json_listener(l->next);
+    l->next = listener_at(l->rules[i].rule, l->next->link.next);
+    return *out != NULL;
+}
+
+static bool rest(struct json_list *list, size_t i, json_t **out)
+{
+    struct rule_list *l = container_of(list, struct rule_list, list);
+
+    l->told = NULL;
+    *out = json_rule_rest(l->rules[i].rule, &l->rules[i].totals);
     return *out != NULL;
 }
 
@@ -165,6 +210,9 @@ struct answer *api_rules(struct api_call *c)
     l->list.name = "rules";
     l->list.look = look;
     l->list.item = item;
+    l->list.inner = "listeners";
+    l->list.part = part;
+    l->list.rest = rest;
     l->list.free = free_list;
     if (fill_list(l, &c->api->host)) {
         free(l);

@@ -97,7 +97,7 @@ const char *json_listener_state(const struct listener *l)
 }
 
 /* The limit of one that only the rule's bounds is null. */
-static json_t *json_listener(const struct listener *l)
+json_t *json_listener(const struct listener *l)
 {
     uint32_t limit = l->conf->max_connections;
     json_t *o = json_object();
@@ -136,14 +136,21 @@ static json_t *json_ends(const atomic_ullong counts[ENDS])
     return whole(o, error);
 }
 
-json_t *json_rule(const struct rule *rule, const struct totals *totals)
+json_t *json_rule_head(const struct rule *rule)
 {
     json_t *o = json_object();
     int error = 0;
 
     error |= json_object_set_new(o, "name", json_plain(rule->conf->name));
     error |= json_object_set_new(o, "state", json_string(rule_state_word(rule)));
-    error |= json_object_set_new(o, "listeners", json_listeners(rule));
+    return whole(o, error);
+}
+
+json_t *json_rule_rest(const struct rule *rule, const struct totals *totals)
+{
+    json_t *o = json_object();
+    int error = 0;
+
     error |= json_object_set_new(o, "upstream", json_plain(rule->conf->upstream_text));
     error |= json_object_set_new(o, "sessions", number(atomic_load(&rule->live)));
     error |= json_object_set_new(o, "limit", number(rule->conf->options.max_connections));
@@ -155,5 +162,15 @@ json_t *json_rule(const struct rule *rule, const struct totals *totals)
     error |= json_object_set_new(o, "dropped", number(totals->dropped));
     error |= json_object_set_new(o, "ended", json_ends(rule->account.ended));
     error |= json_object_set_new(o, "refused", json_ends(rule->account.refused));
+    return whole(o, error);
+}
+
+json_t *json_rule(const struct rule *rule, const struct totals *totals)
+{
+    json_t *o = json_rule_head(rule), *rest = json_rule_rest(rule, totals);
+    int error = json_object_set_new(o, "listeners", json_listeners(rule));
+
+    error |= rest ? json_object_update(o, rest) : -1;
+    json_decref(rest);
     return whole(o, error);
 }

@@ -55,17 +55,60 @@ static bool add_json(struct json_list *l, const json_t *item)
     return true;
 }
 
-/* The item to come, if it is still there. */
-static bool add_next(struct json_list *l)
+/* An object that goes on with a list. */
+static bool add_opened(struct json_list *l, const json_t *object, const char *name)
+{
+    if (!add_json(l, object))
+        return false;
+    l->size--; /* its bracket; there is something before */
+    return add_text(l, ",\"") && add_text(l, name) && add_text(l, "\":[");
+}
+
+/* The item to come, if it is still there, or what comes before its inner list. */
+static bool add_item(struct json_list *l)
 {
     json_t *item = NULL;
-    bool good = l->item(l, l->at++, &item);
+    bool good = l->item(l, l->at, &item);
 
     if (good && item) {
-        good = (!l->any || add_text(l, ",")) && add_json(l, item);
+        good = (!l->any || add_text(l, ",")) &&
+               (l->inner ? add_opened(l, item, l->inner) : add_json(l, item));
         l->any = true;
+        l->within = l->inner != NULL;
+        l->any_part = false;
     }
+    if (!l->within)
+        l->at++;
     json_decref(item);
+    return good;
+}
+
+/* The inner list is over; what comes behind it. */
+static bool add_rest(struct json_list *l)
+{
+    json_t *rest = NULL;
+    bool good = l->rest(l, l->at, &rest) && add_text(l, "]");
+    size_t begin = l->size;
+
+    good = good && add_json(l, rest);
+    if (good)
+        l->text[begin] = ','; /* in place of its bracket */
+    json_decref(rest);
+    l->within = false;
+    l->at++;
+    return good;
+}
+
+static bool add_part(struct json_list *l)
+{
+    json_t *part = NULL;
+    bool good = l->part(l, l->at, &part);
+
+    if (good && !part)
+        return add_rest(l);
+    good = good && (!l->any_part || add_text(l, ",")) && add_json(l, part);
+    l->any_part = true;
+    json_decref(part);
     return good;
 }
 
@@ -75,10 +118,7 @@ static bool add_head(struct json_list *l)
         return true;
     if (!l->head)
         return add_text(l, "{\"") && add_text(l, l->name) && add_text(l, "\":[");
-    if (!add_json(l, l->head))
-        return false;
-    l->size--; /* its bracket; there is something before */
-    return add_text(l, ",\"") && add_text(l, l->name) && add_text(l, "\":[");
+    return add_opened(l, l->head, l->name);
 }
 
 /* A slice without any item is a space: JSON allows that between values (RFC 8259 section 2). */
@@ -91,7 +131,7 @@ static bool make_slice(struct json_list *l)
         return false;
     l->begun = true;
     while (l->at < most && l->size < SLICE_BYTES) {
-        if (!add_next(l))
+        if (!(l->within ? add_part(l) : add_item(l)))
             return false;
     }
     if (l->at < l->count)

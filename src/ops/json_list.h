@@ -26,14 +26,23 @@ struct json_list {
     bool (*look)(struct json_list *l, size_t first, size_t count);
     /* One of them, in *item; NULL: it is there no more. False: no memory. */
     bool (*item)(struct json_list *l, size_t i, json_t **item);
+    /*
+     * NULL; or a member of each item that is a list itself, which can be as long: it is told bit by
+     * bit behind what item() says, and what rest() says comes behind it. The next part of the item,
+     * in *part; NULL: that was all. Both false without memory.
+     */
+    const char *inner;
+    bool (*part)(struct json_list *l, size_t i, json_t **part);
+    bool (*rest)(struct json_list *l, size_t i, json_t **rest);
     /* It is over, in any case. */
     void (*free)(struct json_list *l);
 
     struct stream stream; /* json_list.c's own from here on */
-    size_t at;            /* the item to come */
+    size_t at;            /* the item to come, or that is being told */
     char *text;           /* of the slice */
     size_t size, room, sent;
     bool begun, over, any, broken;
+    bool within, any_part; /* the inner list of the item */
 };
 
 /* {HEAD,NAME:[items]TAIL}. Frees `l` by itself, also when it returns NULL (no memory). Should

@@ -6,11 +6,14 @@
 #include <jansson.h>
 
 #include "flow/rule.h"
+#include "flow/totals.h"
 #include "ops/api.h"
+#include "ops/json.h"
 #include "suite.h"
 #include "world.h"
 
-#define RULES 300
+#define RULES     300
+#define LISTENERS 400
 
 static struct world w;
 static struct stream *stream; /* the last answer's */
@@ -74,6 +77,24 @@ static void apply_rules(unsigned count)
     apply(text, size);
 }
 
+/* One rule with many addresses: first, first + step, ... below LISTENERS. */
+static void apply_listeners(unsigned first, unsigned step)
+{
+    size_t size = 0;
+    char *text;
+    FILE *f = open_memstream(&text, &size);
+
+    fprintf(f, "rules = { a = { listen = [");
+    for (unsigned i = first; i < LISTENERS; i += step)
+        fprintf(f, "%s \"unix:@penstock-%070u-%u\"", i > first ? "," : "", i, (unsigned)getpid());
+    fprintf(f,
+            " ]; upstream = \"[::1]:1\"; max_connections = 9; };"
+            " b = { listen = \"unix:@penstock-rules-b-%u\"; upstream = \"[::1]:1\"; }; };",
+            (unsigned)getpid());
+    ck_assert_int_eq(fclose(f), 0);
+    apply(text, size);
+}
+
 static void begin(void)
 {
     world_begin(&w);
@@ -101,15 +122,29 @@ struct told {
     size_t size;
 };
 
-/* The rest, to the end. */
-static void read_all(struct told *t)
+static unsigned long pieces; /* of memory, that values of JSON were given */
+
+static void *counted(size_t size)
 {
+    pieces++;
+    return malloc(size);
+}
+
+/* The rest, to the end. How many pieces of memory a slice took at most. */
+static unsigned long read_all(struct told *t)
+{
+    unsigned long most = 0;
     ssize_t n;
 
-    while ((n = stream->fill(stream, t->text + t->size, 16384)) > 0)
-        t->size += (size_t)n;
+    do {
+        pieces = 0;
+        n = stream->fill(stream, t->text + t->size, 16384);
+        t->size += n > 0 ? (size_t)n : 0;
+        most = pieces > most ? pieces : most;
+    } while (n > 0);
     ck_assert_int_eq(n, -1);
     stream->done(stream);
+    return most;
 }
 
 static json_t *parsed(const struct told *t)
@@ -141,6 +176,69 @@ START_TEST(reading_on_looks_for_no_name)
 }
 END_TEST
 
+static json_t *listeners_of(json_t *o, size_t rule)
+{
+    return json_object_get(json_array_get(json_object_get(o, "rules"), rule), "listeners");
+}
+
+START_TEST(a_slice_has_some_listeners_only)
+{
+    struct told t = {malloc(1 << 20), 0};
+    unsigned long most;
+    json_t *o, *whole, *rule;
+
+    json_set_alloc_funcs(counted, free);
+    apply_listeners(0, 1);
+    ask_for_rules();
+    most = read_all(&t);
+    pieces = 0;
+    whole = json_rule(w.set.rules[0], &(struct totals){0});
+    ck_assert_uint_lt(most, pieces / 3);
+    o = parsed(&t);
+    rule = json_array_get(json_object_get(o, "rules"), 0);
+    ck_assert(json_equal(rule, whole));
+    ck_assert_uint_eq(json_array_size(listeners_of(o, 0)), LISTENERS);
+    ck_assert_uint_eq(json_array_size(listeners_of(o, 1)), 1);
+    json_decref(whole);
+    json_decref(o);
+    free(t.text);
+}
+END_TEST
+
+/* Addresses go, come and come back while they are told: none is told twice, nor is what has gone
+ * looked at. */
+START_TEST(listeners_that_change_while_they_are_told)
+{
+    for (unsigned slices = 1; slices < 5; slices++) {
+        struct told t = {malloc(1 << 20), 0};
+        json_t *o, *listener, *names = json_object();
+        size_t i;
+
+        apply_listeners(0, 1);
+        ask_for_rules();
+        for (unsigned n = 0; n < slices; n++)
+            t.size += (size_t)stream->fill(stream, t.text + t.size, 16384);
+        apply_listeners(1, 2);
+        if (slices % 2 == 0)
+            apply_listeners(0, 1);
+        read_all(&t);
+        o = parsed(&t);
+        json_array_foreach(listeners_of(o, 0), i, listener)
+        {
+            const char *name = json_string_value(json_object_get(listener, "address"));
+
+            ck_assert_ptr_null(json_object_get(names, name));
+            json_object_set_new(names, name, json_true());
+        }
+        ck_assert_uint_gt(json_object_size(names), 50);
+        ck_assert_uint_eq(json_array_size(listeners_of(o, 1)), 1);
+        json_decref(names);
+        json_decref(o);
+        free(t.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rules");
@@ -150,5 +248,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, reading_on_looks_for_no_name);
+    tcase_add_test(tcase, a_slice_has_some_listeners_only);
+    tcase_add_test(tcase, listeners_that_change_while_they_are_told);
     return suite_run(suite);
 }
