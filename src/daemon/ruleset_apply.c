@@ -189,10 +189,11 @@ static size_t count_listeners(const struct ruleset *set)
     return count;
 }
 
-static void warn_of_promises(const struct worker *w, const struct conf *conf)
+static void note_promises(const struct worker *w, const struct conf *conf)
 {
     uint64_t promised = conf_descriptors_promised(conf);
 
+    fds_promise(w->fds, promised);
     if (promised > w->fds->room)
         log_fields(w->log, LEVEL_WARNING,
                    "the limits promise more descriptors than can be had: lower max_connections, or "
@@ -238,7 +239,7 @@ int ruleset_apply(struct ruleset *set, struct conf *conf, struct passed *passed,
 
     *changes = (struct ruleset_changes){0};
     if (error == 0) {
-        warn_of_promises(set->worker, conf);
+        note_promises(set->worker, conf);
         carry_out(&rp, changes);
     }
     ruleset_plan_free(&rp);

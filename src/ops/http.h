@@ -52,9 +52,9 @@ struct answer *answer_bytes(unsigned status, const char *type, char *body, size_
  * A body that comes bit by bit. `fill` puts at most `size` bytes into `to` and returns how many;
  * 0: nothing now, go on when stream_wake() is called; STREAM_OVER: that was all; STREAM_BROKEN: it
  * can't go on (no memory), and the connection is closed so that what was sent does not look whole.
- * It is called again in a later turn of the loop, so that each call is a slice. `done` is called exactly once, also when
- * the client has gone, or there was no memory for the answer (NULL). stream_wake() is allowed
- * between, also within fill().
+ * It is called again in a later turn of the loop, so that each call is a slice. `done` is called
+ * exactly once, also when the client has gone, or there was no memory for the answer (NULL).
+ * stream_wake() is allowed between, also within fill().
  */
 enum { STREAM_OVER = -1, STREAM_BROKEN = -2 };
 
@@ -97,8 +97,9 @@ struct http_server {
     unsigned idle_s;  /* who says and takes nothing for so long is closed; 0: 30 */
 };
 
-/* Serve on it; each connection books one descriptor of `fds`. NULL and errno on failure, and then
- * the descriptor is the caller's still. */
+/* Serve on it; each connection books a spare descriptor of `fds`, or is one of the few for which
+ * the reserve has some, or waits. NULL and errno on failure, and then the descriptor is the
+ * caller's still. */
 struct http *http_new(struct loop *loop, struct fds *fds, const struct http_server *server,
                       http_handler *handler, void *arg);
 

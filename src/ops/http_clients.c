@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clients: accepted here and handed to the library, so that a descriptor is booked for each, that
- * at the limit the others wait in the backlog, and that nothing spins when descriptors run out. And
- * the end of those whose connection is suspended, which the library doesn't look at.
+ * Clients: accepted here and handed to the library, so that each has a descriptor that no session
+ * was promised, that without one, and at the limit, the others wait in the backlog, and that
+ * nothing spins when descriptors run out. And the end of those whose connection is suspended, which
+ * the library doesn't look at.
  */
 #include "config.h"
 
@@ -17,6 +18,11 @@
 
 #define ACCEPT_TURN 16
 #define REST_MS     500
+
+/* So many clients have descriptors of the reserve when there are no others: whoever steers must get
+ * in when sessions have all, and whoever watches should. */
+#define KEPT_LOCAL  8
+#define KEPT_REMOTE 4
 #define LOOK_MS     500
 
 /* --- accepting ------------------------------------------------------------------------------- */
@@ -39,13 +45,36 @@ static void rest(struct http *h)
         loop_change(h->loop, &h->listening, 0);
 }
 
+/* False: there is none. */
+static bool book(struct http *h, bool *is_kept)
+{
+    *is_kept = !fds_book_spare(h->fds);
+    if (!*is_kept)
+        return true;
+    if (h->kept >= (h->server.is_local ? KEPT_LOCAL : KEPT_REMOTE))
+        return false;
+    h->kept++;
+    return true;
+}
+
+static void give_back(struct http *h, bool is_kept)
+{
+    if (is_kept)
+        h->kept--;
+    else
+        fds_release_spare(h->fds);
+}
+
 static void forget(struct request *rq)
 {
-    fds_release(rq->http->fds, 1);
-    rq->http->clients--;
+    struct http *h = rq->http;
+
+    give_back(h, rq->is_kept);
+    h->clients--;
     list_remove(&rq->place);
-    listen_again(rq->http);
     free(rq);
+    loop_timer_stop(h->loop, &h->rest);
+    listen_again(h);
 }
 
 /* The library closes the descriptor in any case. */
@@ -53,7 +82,7 @@ static void begin(struct http *h, struct request *rq, const struct addr *peer)
 {
     const struct sockaddr sa = {.sa_family = peer->family};
 
-    *rq = (struct request){.http = h, .fd = rq->fd, .watch = WATCH_NONE};
+    *rq = (struct request){.http = h, .fd = rq->fd, .is_kept = rq->is_kept, .watch = WATCH_NONE};
     list_init(&rq->link);
     list_init(&rq->turn);
     list_append(&h->all, &rq->place);
@@ -65,25 +94,32 @@ static void begin(struct http *h, struct request *rq, const struct addr *peer)
     h->arriving = NULL;
 }
 
-/* One who can't be had is closed at once: there is a reserve of descriptors for that. */
+/* Who comes while there is no descriptor for him waits for one. */
 static bool take(struct http *h)
 {
     struct addr peer;
     struct request *rq;
-    int fd = sock_accept(h->server.fd, &peer);
+    bool is_kept;
+    int fd;
 
+    if (!book(h, &is_kept)) {
+        rest(h);
+        return false;
+    }
+    fd = sock_accept(h->server.fd, &peer);
     if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
         rest(h);
-    if (fd < 0)
-        return fd == -ECONNABORTED || fd == -EINTR;
-    rq = fds_book(h->fds, 1) ? malloc(sizeof(*rq)) : NULL;
+    rq = fd < 0 ? NULL : malloc(sizeof(*rq));
     if (rq) {
         rq->fd = fd;
+        rq->is_kept = is_kept;
         begin(h, rq, &peer);
         return true;
     }
-    close(fd);
-    return true;
+    give_back(h, is_kept);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || fd == -ECONNABORTED || fd == -EINTR;
 }
 
 static void on_listening(struct watch *w, unsigned events)

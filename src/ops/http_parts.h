@@ -26,6 +26,7 @@ struct http {
     struct watch listening;
     struct timer rest; /* out of descriptors or memory: accept again then */
     unsigned clients;
+    unsigned kept;            /* of these have descriptors of the reserve */
     unsigned endless;         /* of these read a stream without an end */
     struct request *arriving; /* between accept and the library's word that it has begun */
     struct list all;          /* requests, one a connection */
@@ -49,6 +50,7 @@ struct request {
     struct http *http;
     struct MHD_Connection *connection; /* NULL: not begun */
     int fd;
+    bool is_kept;       /* the descriptor, of the reserve */
     bool end_shown;     /* to the library, which had not seen it */
     struct list place;  /* all */
     struct list link;   /* asleep */

@@ -98,7 +98,9 @@ int fds_list(int **out)
 void fds_budget(struct fds *fds, uint64_t room)
 {
     atomic_init(&fds->booked, 0);
+    atomic_init(&fds->spare, 0);
     fds->room = room < UINT_MAX ? (unsigned)room : UINT_MAX;
+    fds->most = fds->room;
 }
 
 bool fds_book(struct fds *fds, unsigned count)
@@ -115,4 +117,28 @@ bool fds_book(struct fds *fds, unsigned count)
 void fds_release(struct fds *fds, unsigned count)
 {
     atomic_fetch_sub(&fds->booked, count);
+}
+
+void fds_promise(struct fds *fds, uint64_t promised)
+{
+    uint64_t others = promised + fds->room / 4;
+
+    if (promised > fds->room)
+        fds->most = fds->room / 8;
+    else
+        fds->most = others < fds->room ? fds->room - (unsigned)others : 0;
+}
+
+bool fds_book_spare(struct fds *fds)
+{
+    if (atomic_fetch_add(&fds->spare, 1) < fds->most && fds_book(fds, 1))
+        return true;
+    atomic_fetch_sub(&fds->spare, 1);
+    return false;
+}
+
+void fds_release_spare(struct fds *fds)
+{
+    fds_release(fds, 1);
+    atomic_fetch_sub(&fds->spare, 1);
 }

@@ -11,12 +11,15 @@
 #include <stdint.h>
 
 /* Kept free for what is not booked: our own few (the engine's, signals, the log), the resolver's
- * sockets, files being read, a client that is to be refused. */
+ * sockets, files being read, a client that is to be refused, the first clients of the API when
+ * there is nothing else for them. */
 #define FDS_RESERVE 32
 
 struct fds {
     atomic_uint booked;
-    unsigned room; /* how many may be booked at a time */
+    atomic_uint spare; /* those of them that are booked as spare */
+    unsigned room;     /* how many may be booked at a time */
+    unsigned most;     /* how many of these as spare */
 };
 
 /* Open /dev/null in place of each of the descriptors 0 to 2 that is closed, so that no socket gets
@@ -38,11 +41,19 @@ uint64_t fds_available(void);
  * that the caller frees and returns their number, or a negative errno (there is no /proc). */
 int fds_list(int **out);
 
-/* A budget of `room` descriptors. */
+/* A budget of `room` descriptors, of which none is promised. */
 void fds_budget(struct fds *fds, uint64_t room);
 
 /* Book `count`: true, or false when there are not as many left. */
 bool fds_book(struct fds *fds, unsigned count);
 void fds_release(struct fds *fds, unsigned count);
+
+/* So many are promised to listeners and sessions: what is spare is neither that nor the quarter
+ * that pipes may have; an eighth of all if more is promised than there is anyway. */
+void fds_promise(struct fds *fds, uint64_t promised);
+
+/* Book one that is spare. */
+bool fds_book_spare(struct fds *fds);
+void fds_release_spare(struct fds *fds);
 
 #endif

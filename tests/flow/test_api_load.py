@@ -7,8 +7,9 @@ import socket
 import harness
 import udp
 from api import Answer, Api, control, start
-from harness import ENGINE, check, check_equal, test
+from harness import ENGINE, ONCE, check, check_equal, test, wait_for
 from openmetrics import OPENMETRICS, Metrics
+from pairs import Upstream, open_pair
 from under_load import UnderLoad
 
 CLIENTS = 50
@@ -137,3 +138,26 @@ def pages(t):
     check_equal(api.get("/v1/status")["sessions"], len(crowd.ids), "live sessions")
     check_equal(api.delete("/v1/sessions?all=true"), {"killed": len(crowd.ids)}, "killed")
     d.settle()
+
+
+@test("api: readers leave sessions their descriptors, and sessions leave some for who steers", ONCE,
+      ("control",))
+def descriptors(t):
+    up, port, reading = Upstream(t), t.port(), t.port()
+    _, api = start(t, {"r": {"listen": "127.0.0.1:%d" % port, "upstream": up.address,
+                             "max_connections": 200}},
+                   daemon={"http": "127.0.0.1:%d" % reading}, files=160)
+    room = api.get("/v1/status")["descriptors"]["room"]
+    idle = [t.connect(("127.0.0.1", reading)) for _ in range(room)]
+    pairs = [open_pair(t, port, up) for _ in range(20)]
+    for s in idle:
+        s.close()
+    clients = [t.connect(("127.0.0.1", port)) for _ in range(room)]
+
+    def all_booked():
+        booked = api.get("/v1/status")["descriptors"]["booked"]
+        return booked >= room - 1
+    wait_for(all_booked, "sessions to have every descriptor")
+    check(Api(api.where).delete("/v1/sessions?all=true")["killed"] > len(pairs), "killed")
+    for s in clients:
+        s.close()
