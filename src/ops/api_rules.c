@@ -115,24 +115,15 @@ static const struct listener *listener_at(const struct rule *rule, const struct 
     return link != &rule->listeners ? container_of(link, struct listener, link) : NULL;
 }
 
-/* Where a slice goes on. A reload may have taken the last one away between two: then that was all,
- * so that none is told twice. */
-static const struct listener *listener_behind(const struct rule *rule, const void *told)
-{
-    list_for_each (link, next, &rule->listeners) {
-        if (container_of(link, struct listener, link) == told)
-            return listener_at(rule, next);
-    }
-    return NULL;
-}
-
+/* A reload may have taken the last one away between two slices: then that was all, so that none is
+ * told twice. */
 static bool look(struct json_list *list, size_t first, size_t count)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
 
     (void)count;
     if (l->told)
-        l->next = listener_behind(l->rules[first].rule, l->told);
+        l->next = find_listener_behind(l->rules[first].rule, l->told);
     return true;
 }
 

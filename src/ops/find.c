@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/listener.h"
 #include "flow/rule.h"
 #include "flow/session.h"
 #include "flow/worker.h"
@@ -18,6 +19,19 @@ struct rule *find_rule(const struct worker *w, const char *name)
 
         if (strcmp(rule->conf->name, name) == 0)
             return rule;
+    }
+    return NULL;
+}
+
+const struct listener *find_listener_behind(const struct rule *rule, const void *told)
+{
+    list_for_each (link, next, &rule->listeners) {
+        const struct listener *l = container_of(link, struct listener, link);
+
+        if (!told)
+            return l;
+        if (l == told)
+            return next != &rule->listeners ? container_of(next, struct listener, link) : NULL;
     }
     return NULL;
 }

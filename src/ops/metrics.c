@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/listener.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
 #include "ops/api.h"
+#include "ops/find.h"
 
 #define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 #define PLAIN       "text/plain; version=0.0.4; charset=utf-8"
@@ -23,10 +25,12 @@
 struct scrape {
     struct stream stream;
     const struct api *api;
-    struct om om;  /* the slice at hand ... */
-    size_t sent;   /* ... of which so much has gone */
-    unsigned next; /* the family to go on with ... */
-    size_t at;     /* ... at this rule */
+    struct om om;     /* the slice at hand ... */
+    size_t sent;      /* ... of which so much has gone */
+    unsigned next;    /* the family to go on with ... */
+    size_t at;        /* ... at this rule ... */
+    const void *told; /* ... behind this listener of it, which may have gone; or NULL */
+    bool headed;      /* the family has begun */
     bool begun, over;
     struct metrics_rule *rules;
     size_t count;
@@ -64,15 +68,42 @@ static void free_scrape(struct scrape *sc)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+/* Of a rule with many listeners as much as there is room for. One that a reload has taken away
+ * meanwhile was the last of them, so that none is told twice. */
+static void write_rule(struct scrape *sc, const struct metrics_family *f,
+                       const struct metrics_rule *r)
+{
+    const struct listener *l;
+
+    if (!f->write_listener) {
+        f->write(&sc->om, f->name, r);
+        sc->at++;
+        return;
+    }
+    l = find_listener_behind(r->rule, sc->told);
+    while (l && sc->om.size < SLICE_BYTES) {
+        f->write_listener(&sc->om, f->name, r, l);
+        sc->told = l;
+        l = l->link.next == &r->rule->listeners ? NULL
+                                                : container_of(l->link.next, struct listener, link);
+    }
+    if (l)
+        return;
+    sc->told = NULL;
+    sc->at++;
+}
+
 static void write_some_rules(struct scrape *sc, const struct metrics_family *f)
 {
-    if (sc->at == 0)
+    if (!sc->headed)
         om_family(&sc->om, f->name, f->type, f->unit, f->help);
+    sc->headed = true;
     while (sc->at < sc->count && sc->om.size < SLICE_BYTES)
-        f->write(&sc->om, f->name, &sc->rules[sc->at++]);
+        write_rule(sc, f, &sc->rules[sc->at]);
     if (sc->at < sc->count)
         return;
     sc->at = 0;
+    sc->headed = false;
     sc->next++;
 }
 

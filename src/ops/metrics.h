@@ -8,6 +8,7 @@
 
 struct api;
 struct histogram;
+struct listener;
 struct rule;
 struct totals;
 
@@ -21,6 +22,9 @@ struct metrics_rule {
 struct metrics_family {
     const char *name, *type, *unit, *help;
     void (*write)(struct om *om, const char *name, const struct metrics_rule *r);
+    /* Instead, if each of its listeners has it: there can be ten thousands of them, too. */
+    void (*write_listener)(struct om *om, const char *name, const struct metrics_rule *r,
+                           const struct listener *l);
 };
 
 /* The one of that number, from 0; NULL behind the last (metrics_rules.c). */

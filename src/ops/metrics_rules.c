@@ -184,47 +184,38 @@ static const char *label_of(const struct listener *l, char *out, size_t size)
 
 #define LABEL_MAX 300
 
-static void write_listener_state(struct om *om, const char *name, const struct metrics_rule *r)
+static void write_listener_state(struct om *om, const char *name, const struct metrics_rule *r,
+                                 const struct listener *l)
 {
     static const char *const words[] = {"listening", "waiting", "paused", "resting", "closed"};
     char text[LABEL_MAX];
+    const char *label = label_of(l, text, sizeof(text)), *now = json_listener_state(l);
 
-    list_for_each (link, next, &r->rule->listeners) {
-        const struct listener *l = container_of(link, struct listener, link);
-        const char *label = label_of(l, text, sizeof(text)), *now = json_listener_state(l);
-
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-            om_number(om, name, "",
-                      (labels){{"rule", name_of(r)}, {"listener", label}, {"state", words[i]}},
-                      strcmp(words[i], now) == 0);
-    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        om_number(om, name, "",
+                  (labels){{"rule", name_of(r)}, {"listener", label}, {"state", words[i]}},
+                  strcmp(words[i], now) == 0);
 }
 
-static void write_listener_sessions(struct om *om, const char *name, const struct metrics_rule *r)
+static void write_listener_sessions(struct om *om, const char *name, const struct metrics_rule *r,
+                                    const struct listener *l)
 {
     char text[LABEL_MAX];
 
-    list_for_each (link, next, &r->rule->listeners) {
-        const struct listener *l = container_of(link, struct listener, link);
+    om_number(om, name, "",
+              (labels){{"rule", name_of(r)}, {"listener", label_of(l, text, sizeof(text))}},
+              atomic_load(&l->live));
+}
 
+static void write_listener_limit(struct om *om, const char *name, const struct metrics_rule *r,
+                                 const struct listener *l)
+{
+    char text[LABEL_MAX];
+
+    if (l->conf->max_connections != UINT32_MAX)
         om_number(om, name, "",
                   (labels){{"rule", name_of(r)}, {"listener", label_of(l, text, sizeof(text))}},
-                  atomic_load(&l->live));
-    }
-}
-
-static void write_listener_limit(struct om *om, const char *name, const struct metrics_rule *r)
-{
-    char text[LABEL_MAX];
-
-    list_for_each (link, next, &r->rule->listeners) {
-        const struct listener *l = container_of(link, struct listener, link);
-
-        if (l->conf->max_connections != UINT32_MAX)
-            om_number(om, name, "",
-                      (labels){{"rule", name_of(r)}, {"listener", label_of(l, text, sizeof(text))}},
-                      l->conf->max_connections);
-    }
+                  l->conf->max_connections);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
@@ -234,31 +225,33 @@ const struct metrics_family *metrics_family(unsigned number)
     static const struct metrics_family all[] = {
         {"penstock_rule_state", "gauge", NULL,
          "Whether the rule is in this state; a removed one lives for its last sessions only.",
-         write_state},
-        {"penstock_sessions", "gauge", NULL, "Sessions that are live.", write_sessions},
+         write_state, NULL},
+        {"penstock_sessions", "gauge", NULL, "Sessions that are live.", write_sessions, NULL},
         {"penstock_sessions_limit", "gauge", NULL,
-         "How many sessions the rule may have at a time (max_connections).", write_limit},
-        {"penstock_sessions_opened", "counter", NULL, "Sessions that have begun.", write_opened},
+         "How many sessions the rule may have at a time (max_connections).", write_limit, NULL},
+        {"penstock_sessions_opened", "counter", NULL, "Sessions that have begun.", write_opened,
+         NULL},
         {"penstock_sessions_ended", "counter", NULL, "Sessions that have ended, by the reason.",
-         write_ended},
+         write_ended, NULL},
         {"penstock_clients_refused", "counter", NULL,
-         "Clients that never became a session, by the reason.", write_refused},
+         "Clients that never became a session, by the reason.", write_refused, NULL},
         {"penstock_relayed_bytes", "counter", "bytes",
-         "Bytes that the other side's kernel has taken; in: from client to upstream.", write_bytes},
+         "Bytes that the other side's kernel has taken; in: from client to upstream.", write_bytes,
+         NULL},
         {"penstock_relayed_datagrams", "counter", NULL,
-         "Datagrams that were sent on (UDP); in: from client to upstream.", write_datagrams},
+         "Datagrams that were sent on (UDP); in: from client to upstream.", write_datagrams, NULL},
         {"penstock_dropped_datagrams", "counter", NULL,
-         "Datagrams of sessions that were not sent on (UDP).", write_dropped},
+         "Datagrams of sessions that were not sent on (UDP).", write_dropped, NULL},
         {"penstock_connect_duration_seconds", "histogram", "seconds",
-         "How long a client waited for its upstream (TCP, UNIX).", write_connect},
+         "How long a client waited for its upstream (TCP, UNIX).", write_connect, NULL},
         {"penstock_session_duration_seconds", "histogram", "seconds",
-         "From begin to end of the sessions that have ended.", write_lasted},
-        {"penstock_listener_state", "gauge", NULL, "Whether the listener is in this state.",
+         "From begin to end of the sessions that have ended.", write_lasted, NULL},
+        {"penstock_listener_state", "gauge", NULL, "Whether the listener is in this state.", NULL,
          write_listener_state},
-        {"penstock_listener_sessions", "gauge", NULL, "Live sessions that came in here.",
+        {"penstock_listener_sessions", "gauge", NULL, "Live sessions that came in here.", NULL,
          write_listener_sessions},
         {"penstock_listener_sessions_limit", "gauge", NULL,
-         "How many may come in here at a time, where it has a limit of its own.",
+         "How many may come in here at a time, where it has a limit of its own.", NULL,
          write_listener_limit},
     };
 
