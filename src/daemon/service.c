@@ -308,13 +308,14 @@ static bool has_conf(struct service *sv)
 }
 
 /* Pipes may take a quarter of the room (two descriptors each), but nothing that is promised to
- * sessions, unless more is promised than there is anyway. Without a pipe the relay copies. */
+ * sessions, unless more is promised than there is anyway, and of the rest not all (fds_promise()).
+ * Without a pipe the relay copies. */
 static unsigned pipes_most(uint64_t room, uint64_t promised)
 {
     uint64_t most = room / 8;
 
-    if (promised <= room && (room - promised) / 2 < most)
-        most = (room - promised) / 2;
+    if (promised <= room && (room - promised) * 3 / 8 < most)
+        most = (room - promised) * 3 / 8;
     return (unsigned)most;
 }
 

@@ -73,8 +73,9 @@ static bool is_last(const struct request *rq)
 static struct answer *take_endless(struct answer *a, struct request *rq)
 {
     struct http *h = rq->http;
+    unsigned places = rq->is_kept ? http_kept_most(h) : h->server.clients;
 
-    if (h->endless < (h->server.clients + 1) / 2) {
+    if (h->endless < (places + 1) / 2) {
         h->endless++;
         rq->endless = true;
         return a;
@@ -91,7 +92,8 @@ enum MHD_Result answer_send(struct answer *a, struct request *rq)
 
     if (a && a->response && a->stream && a->stream->is_endless)
         a = take_endless(a, rq);
-    if (a && is_last(rq))
+    /* Of the few places that are kept, the next one is waiting for his. */
+    if (a && (rq->is_kept || is_last(rq)))
         answer_header(a, MHD_HTTP_HEADER_CONNECTION, "close");
     is_whole = a && a->response;
     if (is_whole && a->stream) {

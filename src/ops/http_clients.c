@@ -45,13 +45,18 @@ static void rest(struct http *h)
         loop_change(h->loop, &h->listening, 0);
 }
 
+unsigned http_kept_most(const struct http *h)
+{
+    return h->server.is_local ? KEPT_LOCAL : KEPT_REMOTE;
+}
+
 /* False: there is none. */
 static bool book(struct http *h, bool *is_kept)
 {
     *is_kept = !fds_book_spare(h->fds);
     if (!*is_kept)
         return true;
-    if (h->kept >= (h->server.is_local ? KEPT_LOCAL : KEPT_REMOTE))
+    if (h->kept >= http_kept_most(h))
         return false;
     h->kept++;
     return true;

@@ -107,6 +107,9 @@ void http_sleep(struct request *rq);
 void http_doze(struct request *rq);
 void http_wake(struct request *rq);
 
+/* So many have descriptors of the reserve, at most. */
+unsigned http_kept_most(const struct http *h);
+
 /* --- http_request.c --------------------------------------------------------------------------- */
 
 /* A request line has been read (MHD_OPTION_URI_LOG_CALLBACK). */

@@ -121,12 +121,16 @@ void fds_release(struct fds *fds, unsigned count)
 
 void fds_promise(struct fds *fds, uint64_t promised)
 {
-    uint64_t others = promised + fds->room / 4;
+    unsigned rest, pipes = fds->room / 4;
 
-    if (promised > fds->room)
+    if (promised > fds->room) {
         fds->most = fds->room / 8;
-    else
-        fds->most = others < fds->room ? fds->room - (unsigned)others : 0;
+        return;
+    }
+    rest = fds->room - (unsigned)promised;
+    if (rest / 4 * 3 < pipes)
+        pipes = rest / 4 * 3;
+    fds->most = rest - pipes;
 }
 
 bool fds_book_spare(struct fds *fds)

@@ -48,8 +48,9 @@ void fds_budget(struct fds *fds, uint64_t room);
 bool fds_book(struct fds *fds, unsigned count);
 void fds_release(struct fds *fds, unsigned count);
 
-/* So many are promised to listeners and sessions: what is spare is neither that nor the quarter
- * that pipes may have; an eighth of all if more is promised than there is anyway. */
+/* So many are promised to listeners and sessions: what is spare is neither that nor what pipes may
+ * have, which is a quarter of all, but at most three quarters of what isn't promised. An eighth of
+ * all if more is promised than there is anyway. */
 void fds_promise(struct fds *fds, uint64_t promised);
 
 /* Book one that is spare. */
