@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ops/http_parts.h"
 
 #define BODY_MOST (64u * 1024)   /* nothing here needs one */
 #define BODY_CUT  (1024u * 1024) /* who sends more than this is cut off */
+#define KEYS_MOST 64             /* of a query; refuse_keys() says so */
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
@@ -120,6 +122,31 @@ static enum http_method to_method(const char *word)
     return strcmp(word, MHD_HTTP_METHOD_DELETE) == 0 ? HTTP_DELETE : HTTP_OTHER;
 }
 
+static bool has_many_keys(const char *uri)
+{
+    unsigned keys = 1;
+
+    for (const char *c = strchr(uri, '?'); c && (c = strchr(c, '&')); c++)
+        keys++;
+    return keys > KEYS_MOST;
+}
+
+/* The library takes memory for each key of a query, and when that is used up it neither answers nor
+ * closes. So this is said here, where nothing else is under way, and the connection ends. */
+static void refuse_keys(const struct request *rq)
+{
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\n"
+        "Connection: close\r\n"
+        "Cache-Control: no-store\r\n"
+        "Content-Type: application/json\r\n\r\n"
+        "{\"error\":{\"code\":\"bad-request\",\"message\":\"the query has too many keys, allowed: "
+        "64\"}}\n";
+
+    send(rq->fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(rq->fd, SHUT_RDWR);
+}
+
 void *http_on_line(void *arg, const char *uri, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -128,7 +155,10 @@ void *http_on_line(void *arg, const char *uri, struct MHD_Connection *connection
 
     (void)arg;
     http_end_request(rq);
-    rq->path = strndup(uri, strcspn(uri, "?"));
+    if (has_many_keys(uri))
+        refuse_keys(rq); /* and without a path it is no request */
+    else
+        rq->path = strndup(uri, strcspn(uri, "?"));
     return rq;
 }
 

@@ -116,6 +116,31 @@ START_TEST(a_nul_in_the_query_is_refused)
 }
 END_TEST
 
+/* Also those for which the library has no memory. */
+START_TEST(too_many_keys_are_refused_at_once)
+{
+    static const unsigned counts[] = {65, 500, 2000};
+    char text[16 * 1024];
+    struct told t;
+
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        size_t used = (size_t)sprintf(text, "POST /?k=1");
+
+        if (!set_up(&t, _i))
+            return;
+        for (unsigned k = 1; k < counts[i]; k++)
+            used += (size_t)sprintf(text + used, "&k%u=1", k);
+        sprintf(text + used, " HTTP/1.1\r\nHost: h\r\n\r\n");
+        client_send(&t.c, text);
+        client_await_end(&t.w, &t.c);
+        ck_assert(says(&t, "HTTP/1.1 400 "));
+        ck_assert(says(&t, "too many keys"));
+        ck_assert_uint_eq(t.asked, 0);
+        tear_down(&t);
+    }
+}
+END_TEST
+
 START_TEST(every_method_has_its_name)
 {
     struct told t;
@@ -344,6 +369,7 @@ int main(void)
         a_request_is_answered,
         a_query_has_keys_with_and_without_values,
         a_nul_in_the_query_is_refused,
+        too_many_keys_are_refused_at_once,
         every_method_has_its_name,
         requests_in_a_row_are_answered_in_order,
         head_has_no_body,
