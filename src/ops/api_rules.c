@@ -12,7 +12,7 @@
 #include "ops/json.h"
 #include "ops/json_list.h"
 
-/* --- one ------------------------------------------------------------------------------------- */
+/* --- steered --------------------------------------------------------------------------------- */
 
 static struct answer *no_rule(const char *name)
 {
@@ -25,13 +25,6 @@ static struct answer *answer_rule(const struct rule *rule)
 
     totals_of_rule(rule, &totals);
     return answer_json(200, json_rule(rule, &totals));
-}
-
-struct answer *api_rule(struct api_call *c)
-{
-    const struct rule *rule = find_rule(c->api->host.worker, c->name);
-
-    return rule ? answer_rule(rule) : no_rule(c->name);
 }
 
 /* A rule that can be steered; NULL, and then *answer is what is to be said. */
@@ -86,7 +79,7 @@ struct answer *api_drain(struct api_call *c)
     return answer_rule(rule);
 }
 
-/* --- all ------------------------------------------------------------------------------------- */
+/* --- shown ----------------------------------------------------------------------------------- */
 
 struct shown_rule {
     struct rule *rule;    /* referenced */
@@ -192,19 +185,47 @@ static int fill_list(struct rule_list *l, const struct ops_host *host)
     return l->rules ? 0 : -1;
 }
 
-struct answer *api_rules(struct api_call *c)
+static struct rule_list *new_list(const char *name)
 {
     struct rule_list *l = calloc(1, sizeof(*l));
 
     if (!l)
         return NULL;
-    l->list.name = "rules";
+    l->list.name = name;
     l->list.look = look;
     l->list.item = item;
     l->list.inner = "listeners";
     l->list.part = part;
     l->list.rest = rest;
     l->list.free = free_list;
+    return l;
+}
+
+/* A rule can have thousands of listeners. */
+struct answer *api_rule(struct api_call *c)
+{
+    struct rule *rule = find_rule(c->api->host.worker, c->name);
+    struct rule_list *l;
+
+    if (!rule)
+        return no_rule(c->name);
+    l = new_list(NULL);
+    if (!l || !(l->rules = malloc(sizeof(*l->rules)))) {
+        free(l);
+        return NULL;
+    }
+    l->rules[0].rule = rule_ref(rule);
+    totals_of_rule(rule, &l->rules[0].totals);
+    l->list.count = 1;
+    return answer_json_list(&l->list);
+}
+
+struct answer *api_rules(struct api_call *c)
+{
+    struct rule_list *l = new_list("rules");
+
+    if (!l)
+        return NULL;
     if (fill_list(l, &c->api->host)) {
         free(l);
         return NULL;

@@ -114,11 +114,18 @@ static bool add_part(struct json_list *l)
 
 static bool add_head(struct json_list *l)
 {
-    if (l->begun)
+    if (l->begun || !l->name)
         return true;
     if (!l->head)
         return add_text(l, "{\"") && add_text(l, l->name) && add_text(l, "\":[");
     return add_opened(l, l->head, l->name);
+}
+
+static bool add_end(struct json_list *l)
+{
+    if (!l->name)
+        return l->any && add_text(l, "\n");
+    return add_text(l, "]") && add_text(l, l->tail) && add_text(l, "}\n");
 }
 
 /* A slice without any item is a space: JSON allows that between values (RFC 8259 section 2). */
@@ -137,7 +144,7 @@ static bool make_slice(struct json_list *l)
     if (l->at < l->count)
         return l->size > 0 || add_text(l, " ");
     l->over = true;
-    return add_text(l, "]") && add_text(l, l->tail) && add_text(l, "}\n");
+    return add_end(l);
 }
 
 static ssize_t fill(struct stream *st, char *to, size_t size)

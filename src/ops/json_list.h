@@ -17,7 +17,8 @@
 
 /* Embedded in what knows the items. Zeroed but for what is set before. */
 struct json_list {
-    const char *name; /* of the member that is the list; static */
+    const char *name; /* of the member that is the list; static. NULL: there is one item, and it is
+                         told by itself */
     json_t *head;     /* an object, whose members come before it; taken. NULL: there are none */
     char tail[40];    /* what the object has besides: ",\"next\":7", or nothing */
     size_t count;     /* of items */
@@ -45,8 +46,9 @@ struct json_list {
     bool within, any_part; /* the inner list of the item */
 };
 
-/* {HEAD,NAME:[items]TAIL}. Frees `l` by itself, also when it returns NULL (no memory). Should
- * memory run out later the stream breaks (http.h): a cut list must not look whole. */
+/* {HEAD,NAME:[items]TAIL}, or the one item. Frees `l` by itself, also when it returns NULL (no
+ * memory). Should memory run out later, or the one item be there no more, the stream breaks
+ * (http.h): a cut list must not look whole. */
 struct answer *answer_json_list(struct json_list *l);
 
 #endif

@@ -205,6 +205,47 @@ START_TEST(a_slice_has_some_listeners_only)
 }
 END_TEST
 
+static void ask_for_rule(const char *name)
+{
+    struct api_call c = {.api = &api, .name = name};
+
+    ck_assert_ptr_null(api_rule(&c));
+    ck_assert_ptr_nonnull(stream);
+}
+
+START_TEST(one_rule_is_told_by_itself_in_slices)
+{
+    struct told t = {malloc(1 << 20), 0};
+    json_t *o, *whole;
+    unsigned long most;
+
+    json_set_alloc_funcs(counted, free);
+    apply_listeners(0, 1);
+    ask_for_rule("a");
+    most = read_all(&t);
+    pieces = 0;
+    whole = json_rule(w.set.rules[0], &(struct totals){0});
+    ck_assert_uint_lt(most, pieces / 3);
+    o = parsed(&t);
+    ck_assert(json_equal(o, whole));
+    json_decref(whole);
+    json_decref(o);
+    free(t.text);
+}
+END_TEST
+
+START_TEST(one_rule_that_goes_meanwhile_breaks_its_stream)
+{
+    char text[1024];
+
+    apply_rules(2);
+    ask_for_rule("r1");
+    apply_rules(1);
+    ck_assert_int_eq(stream->fill(stream, text, sizeof(text)), STREAM_BROKEN);
+    stream->done(stream);
+}
+END_TEST
+
 /* Addresses go, come and come back while they are told: none is told twice, nor is what has gone
  * looked at. */
 START_TEST(listeners_that_change_while_they_are_told)
@@ -249,6 +290,8 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, reading_on_looks_for_no_name);
     tcase_add_test(tcase, a_slice_has_some_listeners_only);
+    tcase_add_test(tcase, one_rule_is_told_by_itself_in_slices);
+    tcase_add_test(tcase, one_rule_that_goes_meanwhile_breaks_its_stream);
     tcase_add_test(tcase, listeners_that_change_while_they_are_told);
     return suite_run(suite);
 }
