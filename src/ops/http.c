@@ -13,7 +13,7 @@
 
 #include "ops/http_parts.h"
 
-#define CLIENTS_LOCAL  1000
+#define CLIENTS_LOCAL  1024
 #define CLIENTS_REMOTE 256
 #define IDLE_S         30
 #define CLIENT_MEMORY  (32u * 1024)  /* for a request's line and headers, and what is being sent */

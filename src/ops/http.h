@@ -93,7 +93,7 @@ struct http_server {
     gid_t group;    /* ... as may this group ... */
     bool group_may; /* ... if that is set */
 
-    unsigned clients; /* at a time, the others wait; 0: 1000 on a UNIX socket, 256 on TCP */
+    unsigned clients; /* at a time, the others wait; 0: 1024 on a UNIX socket, 256 on TCP */
     unsigned idle_s;  /* who says and takes nothing for so long is closed; 0: 30 */
 };
 

@@ -28,6 +28,10 @@ def programs():
     found = shutil.which("chromium"), shutil.which("chromedriver")
     if not all(found):
         raise Skip("needs chromium and chromedriver")
+    try:  # by that name the driver finds the browser
+        socket.getaddrinfo("localhost", 80)
+    except OSError:
+        raise Skip("needs localhost in /etc/hosts")
     return found
 
 
