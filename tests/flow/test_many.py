@@ -215,6 +215,8 @@ class Crowd:
     def connect(self, plan, address):
         s = socket.socket()
         s.settimeout(harness.DEADLINE)
+        # An address of its own: the port of one that was reset may soon be another's.
+        s.bind(("127.0.%d.%d" % (1 + plan.number // 250, 1 + plan.number % 250), 0))
         s.connect(address)
         self.plans[plan.number] = plan
         self.live += 1
