@@ -145,12 +145,7 @@ int cmd_diff(struct ctl *ctl)
     bool changes = json_is_true(json_object_get(reply.body, "changes"));
     int status = reply.status;
 
-    if (reply.body && ctl->screen.json)
-        screen_json(&ctl->screen, reply.body);
-    if (ctl->screen.json)
-        reply_tell(&reply);
-    else
-        findings_tell(&reply);
+    findings_tell(ctl, &reply);
     if (status == STATUS_OK && !ctl->screen.json)
         print(ctl, reply.body);
     reply_free(&reply);

@@ -29,12 +29,7 @@ int cmd_reload(struct ctl *ctl)
     struct reply reply = client_call_for(ctl->client, "POST", "/v1/reload", "generation");
     int status = reply.status;
 
-    if (reply.body && ctl->screen.json)
-        screen_json(&ctl->screen, reply.body);
-    if (ctl->screen.json)
-        reply_tell(&reply);
-    else
-        findings_tell(&reply);
+    findings_tell(ctl, &reply);
     if (status == STATUS_OK && !ctl->screen.json)
         status = reload_print(ctl, reply.body);
     else if (status == STATUS_OK && value_number(reply.body, "failed") > 0)

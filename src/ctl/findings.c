@@ -30,17 +30,23 @@ void findings_print(const json_t *errors)
     }
 }
 
-int findings_tell(const struct reply *reply)
+void findings_tell(struct ctl *ctl, const struct reply *reply)
 {
     const json_t *errors = json_object_get(reply->body, "errors"), *e;
     size_t i, fatal = 0;
 
+    if (ctl->screen.json) {
+        if (reply->body)
+            screen_json(&ctl->screen, reply->body);
+        reply_tell(reply);
+        return;
+    }
     findings_print(errors);
     json_array_foreach(errors, i, e) fatal += !json_is_true(json_object_get(e, "warning"));
-    if (reply->status != STATUS_REFUSED || fatal == 0)
-        return reply_tell(reply);
-    text_line(stderr, "penstock: the config has %zu error%s", fatal, fatal == 1 ? "" : "s");
-    return reply->status;
+    if (reply->status == STATUS_REFUSED && fatal > 0)
+        text_line(stderr, "penstock: the config has %zu error%s", fatal, fatal == 1 ? "" : "s");
+    else
+        reply_tell(reply);
 }
 
 void findings_print_own(const struct conf_errors *errors)

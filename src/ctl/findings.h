@@ -7,14 +7,14 @@
 #include <jansson.h>
 
 #include "conf/conf.h"
-#include "ctl/client.h"
+#include "ctl/ctl.h"
 
 /* As the API says it: an array, or NULL. */
 void findings_print(const json_t *errors);
 
-/* The errors of an answer, and that it was refused; for their sake alone, if there are any. Returns
- * its status. */
-int findings_tell(const struct reply *reply);
+/* The errors of an answer, and that it was refused; for their sake alone, if there are any. As JSON
+ * the whole answer, and why it was refused. */
+void findings_tell(struct ctl *ctl, const struct reply *reply);
 
 /* As we have found it. */
 void findings_print_own(const struct conf_errors *errors);
