@@ -38,6 +38,7 @@ struct listener *listener_new(struct worker *worker, const struct conf_listen *c
     l->watch = WATCH_NONE;
     l->fd = -1;
     l->worker = worker;
+    l->id = worker->next_listener++;
     l->conf = conf;
     list_init(&l->link);
     list_init(&l->waiting);

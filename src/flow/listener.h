@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "conf/conf.h"
@@ -36,6 +37,7 @@ struct listener {
     struct timer rest;
     struct list waiting; /* in the rule's list while WAITING */
     struct worker *worker;
+    uint64_t id;                    /* of all that this worker ever had; never 0 */
     struct rule *rule;              /* NULL: it has none yet, and nobody is accepted */
     const struct conf_listen *conf; /* of the rule's snapshot */
     atomic_uint live;               /* sessions that came in here */

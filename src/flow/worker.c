@@ -12,7 +12,7 @@
 int worker_init(struct worker *w, struct loop *loop, struct log *log, struct fds *fds,
                 unsigned pipes)
 {
-    *w = (struct worker){.loop = loop, .log = log, .fds = fds, .next_id = 1};
+    *w = (struct worker){.loop = loop, .log = log, .fds = fds, .next_id = 1, .next_listener = 1};
     list_init(&w->rules);
     list_init(&w->sessions);
     pipe_pool_init(&w->pipes, fds, pipes);

@@ -37,7 +37,8 @@ struct worker {
     struct timer drain;      /* drain.h */
     struct persist *persist; /* persist.h; NULL until a session needs it */
     struct udp *udp;         /* udp.h; NULL until a rule needs it */
-    uint64_t next_id;
+    uint64_t next_id;        /* of a session ... */
+    uint64_t next_listener;  /* ... and of a listener */
     uint64_t live;                   /* sessions in the list */
     uint64_t served;                 /* sessions that have ended */
     uint64_t refused;                /* clients that never became one */

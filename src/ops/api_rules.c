@@ -89,7 +89,7 @@ struct shown_rule {
 struct rule_list {
     struct json_list list;
     struct shown_rule *rules;
-    const void *told;            /* the last listener of the rule being told; perhaps it has gone */
+    uint64_t told;               /* the id of the last listener of the rule being told; or 0 */
     const struct listener *next; /* of the slice */
 };
 
@@ -133,7 +133,7 @@ static bool item(struct json_list *list, size_t i, json_t **out)
 
     if (has_gone(rule))
         return true;
-    l->told = NULL;
+    l->told = 0;
     l->next = listener_at(rule, rule->listeners.next);
     *out = json_rule_head(rule);
     return *out != NULL;
@@ -145,7 +145,7 @@ static bool part(struct json_list *list, size_t i, json_t **out)
 
     if (!l->next)
         return true;
-    l->told = l->next;
+    l->told = l->next->id;
     *out = json_listener(l->next);
     l->next = listener_at(l->rules[i].rule, l->next->link.next);
     return *out != NULL;
@@ -155,7 +155,7 @@ static bool rest(struct json_list *list, size_t i, json_t **out)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
 
-    l->told = NULL;
+    l->told = 0;
     *out = json_rule_rest(l->rules[i].rule, &l->rules[i].totals);
     return *out != NULL;
 }

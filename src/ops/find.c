@@ -23,14 +23,14 @@ struct rule *find_rule(const struct worker *w, const char *name)
     return NULL;
 }
 
-const struct listener *find_listener_behind(const struct rule *rule, const void *told)
+const struct listener *find_listener_behind(const struct rule *rule, uint64_t told)
 {
     list_for_each (link, next, &rule->listeners) {
         const struct listener *l = container_of(link, struct listener, link);
 
         if (!told)
             return l;
-        if (l == told)
+        if (l->id == told)
             return next != &rule->listeners ? container_of(next, struct listener, link) : NULL;
     }
     return NULL;

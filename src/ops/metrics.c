@@ -29,7 +29,7 @@ struct scrape {
     size_t sent;      /* ... of which so much has gone */
     unsigned next;    /* the family to go on with ... */
     size_t at;        /* ... at this rule ... */
-    const void *told; /* ... behind this listener of it, which may have gone; or NULL */
+    uint64_t told;    /* ... behind the listener of it with this id; or 0 */
     bool headed;      /* the family has begun */
     bool begun, over;
     struct metrics_rule *rules;
@@ -83,13 +83,13 @@ static void write_rule(struct scrape *sc, const struct metrics_family *f,
     l = find_listener_behind(r->rule, sc->told);
     while (l && sc->om.size < SLICE_BYTES) {
         f->write_listener(&sc->om, f->name, r, l);
-        sc->told = l;
+        sc->told = l->id;
         l = l->link.next == &r->rule->listeners ? NULL
                                                 : container_of(l->link.next, struct listener, link);
     }
     if (l)
         return;
-    sc->told = NULL;
+    sc->told = 0;
     sc->at++;
 }
 

@@ -5,9 +5,11 @@
 #include <check.h>
 #include <jansson.h>
 
+#include "flow/listener.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
 #include "ops/api.h"
+#include "ops/find.h"
 #include "ops/json.h"
 #include "suite.h"
 #include "world.h"
@@ -246,6 +248,24 @@ START_TEST(one_rule_that_goes_meanwhile_breaks_its_stream)
 }
 END_TEST
 
+/* One that comes often has the memory of one that has gone: it must not be taken for it. */
+START_TEST(a_listener_that_comes_is_not_the_one_that_went)
+{
+    uint64_t last = 0;
+
+    for (unsigned round = 0; round < 3; round++) {
+        apply_listeners(round % 2, 2);
+        list_for_each (link, next, &w.set.rules[0]->listeners) {
+            const struct listener *l = container_of(link, struct listener, link);
+
+            ck_assert_uint_gt(l->id, last);
+            last = l->id;
+        }
+        ck_assert_ptr_null(find_listener_behind(w.set.rules[0], last));
+    }
+}
+END_TEST
+
 /* Addresses go, come and come back while they are told: none is told twice, nor is what has gone
  * looked at. */
 START_TEST(listeners_that_change_while_they_are_told)
@@ -292,6 +312,7 @@ int main(void)
     tcase_add_test(tcase, a_slice_has_some_listeners_only);
     tcase_add_test(tcase, one_rule_is_told_by_itself_in_slices);
     tcase_add_test(tcase, one_rule_that_goes_meanwhile_breaks_its_stream);
+    tcase_add_test(tcase, a_listener_that_comes_is_not_the_one_that_went);
     tcase_add_test(tcase, listeners_that_change_while_they_are_told);
     return suite_run(suite);
 }
