@@ -14,9 +14,13 @@ static uint64_t load(const atomic_ullong *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static struct totals of_account(const struct account *a)
+/* What its live sessions have carried is not in there yet. */
+static struct totals before_sessions(const struct rule *rule)
 {
-    return (struct totals){.opened = load(&a->opened),
+    const struct account *a = &rule->account;
+
+    return (struct totals){.live = atomic_load(&rule->live),
+                           .opened = load(&a->opened),
                            .bytes_in = load(&a->bytes_in),
                            .bytes_out = load(&a->bytes_out),
                            .datagrams_in = load(&a->datagrams_in),
@@ -37,8 +41,8 @@ static void add(struct totals *t, const struct session *s)
 
 void totals_of_rule(const struct rule *rule, struct totals *out)
 {
-    *out = of_account(&rule->account);
-    if (atomic_load(&rule->live) == 0)
+    *out = before_sessions(rule);
+    if (out->live == 0)
         return;
     list_for_each (link, next, &rule->worker->sessions) {
         const struct session *s = container_of(link, struct session, link);
@@ -62,7 +66,7 @@ struct totals *totals_of_rules(struct worker *w, size_t *count)
     list_for_each (link, next, &w->rules) {
         const struct rule *rule = container_of(link, struct rule, link);
 
-        all[rule->number] = of_account(&rule->account);
+        all[rule->number] = before_sessions(rule);
     }
     list_for_each (link, next, &w->sessions) {
         const struct session *s = container_of(link, struct session, link);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A rule's counters with what its live sessions have carried so far. */
+/* A rule's counters with what its live sessions have carried so far, at one moment. */
 #ifndef PENSTOCK_FLOW_TOTALS_H
 #define PENSTOCK_FLOW_TOTALS_H
 
@@ -9,8 +9,9 @@
 struct rule;
 struct worker;
 
-/* As in struct account (account.h). They only grow. */
+/* As in struct account (account.h): they only grow. And its live sessions. */
 struct totals {
+    unsigned live;
     uint64_t opened;
     uint64_t bytes_in, bytes_out;
     uint64_t datagrams_in, datagrams_out, dropped;

@@ -13,6 +13,7 @@
 struct config_list {
     struct json_list list;
     const struct conf_rule **rules;
+    size_t listen; /* the address to come, of the rule that is being told */
 };
 
 static void free_list(struct json_list *list)
@@ -35,9 +36,30 @@ static bool look(struct json_list *list, size_t first, size_t count)
 
 static bool item(struct json_list *list, size_t i, json_t **out)
 {
+    struct config_list *l = container_of(list, struct config_list, list);
+
+    l->listen = 0;
+    *out = json_conf_rule_head(l->rules[i]);
+    return *out != NULL;
+}
+
+static bool part(struct json_list *list, size_t i, json_t **out)
+{
+    struct config_list *l = container_of(list, struct config_list, list);
+    size_t range;
+
+    if (l->listen == l->rules[i]->listen_count)
+        return true;
+    *out = json_conf_listen(l->rules[i], l->listen, &range);
+    l->listen += range;
+    return *out != NULL;
+}
+
+static bool rest(struct json_list *list, size_t i, json_t **out)
+{
     const struct config_list *l = container_of(list, struct config_list, list);
 
-    *out = json_conf_rule(l->rules[i]);
+    *out = json_conf_rule_rest(l->rules[i]);
     return *out != NULL;
 }
 
@@ -61,6 +83,9 @@ struct answer *api_config(struct api_call *c)
     l->list.name = "rules";
     l->list.look = look;
     l->list.item = item;
+    l->list.inner = "listen";
+    l->list.part = part;
+    l->list.rest = rest;
     l->list.free = free_list;
     l->list.head = head_of(host);
     l->rules = calloc(count + 1, sizeof(struct conf_rule *)); /* never of 0 bytes */

@@ -12,73 +12,6 @@
 #include "ops/json.h"
 #include "ops/json_list.h"
 
-/* --- steered --------------------------------------------------------------------------------- */
-
-static struct answer *no_rule(const char *name)
-{
-    return answer_error(404, "not-found", "there is no rule \"%s\"", name);
-}
-
-static struct answer *answer_rule(const struct rule *rule)
-{
-    struct totals totals;
-
-    totals_of_rule(rule, &totals);
-    return answer_json(200, json_rule(rule, &totals));
-}
-
-/* A rule that can be steered; NULL, and then *answer is what is to be said. */
-static struct rule *rule_of(struct api_call *c, struct answer **answer)
-{
-    struct rule *rule = find_rule(c->api->host.worker, c->name);
-
-    *answer = NULL;
-    if (rule && rule->running)
-        return rule;
-    *answer =
-        rule ? answer_error(409, "conflict",
-                            "the rule \"%s\" is in the config no more, and lets nobody in", c->name)
-             : no_rule(c->name);
-    return NULL;
-}
-
-struct answer *api_pause(struct api_call *c)
-{
-    struct answer *answer;
-    struct rule *rule = rule_of(c, &answer);
-
-    if (!rule)
-        return answer;
-    rule_pause(rule);
-    events_rule(&c->api->events, rule, "paused");
-    return answer_rule(rule);
-}
-
-struct answer *api_resume(struct api_call *c)
-{
-    struct answer *answer;
-    struct rule *rule = rule_of(c, &answer);
-
-    if (!rule)
-        return answer;
-    rule_resume(rule);
-    events_rule(&c->api->events, rule, "resumed");
-    return answer_rule(rule);
-}
-
-struct answer *api_drain(struct api_call *c)
-{
-    struct answer *answer;
-    struct rule *rule = rule_of(c, &answer);
-
-    if (!rule)
-        return answer;
-    if (rule_drain(rule))
-        return NULL;
-    events_rule(&c->api->events, rule, "draining");
-    return answer_rule(rule);
-}
-
 /* --- shown ----------------------------------------------------------------------------------- */
 
 struct shown_rule {
@@ -114,8 +47,7 @@ static bool look(struct json_list *list, size_t first, size_t count)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
 
-    (void)count;
-    if (l->told)
+    if (count > 0)
         l->next = find_listener_behind(l->rules[first].rule, l->told);
     return true;
 }
@@ -202,14 +134,10 @@ static struct rule_list *new_list(const char *name)
 }
 
 /* A rule can have thousands of listeners. */
-struct answer *api_rule(struct api_call *c)
+static struct answer *answer_rule(struct rule *rule)
 {
-    struct rule *rule = find_rule(c->api->host.worker, c->name);
-    struct rule_list *l;
+    struct rule_list *l = new_list(NULL);
 
-    if (!rule)
-        return no_rule(c->name);
-    l = new_list(NULL);
     if (!l || !(l->rules = malloc(sizeof(*l->rules)))) {
         free(l);
         return NULL;
@@ -218,6 +146,18 @@ struct answer *api_rule(struct api_call *c)
     totals_of_rule(rule, &l->rules[0].totals);
     l->list.count = 1;
     return answer_json_list(&l->list);
+}
+
+static struct answer *no_rule(const char *name)
+{
+    return answer_error(404, "not-found", "there is no rule \"%s\"", name);
+}
+
+struct answer *api_rule(struct api_call *c)
+{
+    struct rule *rule = find_rule(c->api->host.worker, c->name);
+
+    return rule ? answer_rule(rule) : no_rule(c->name);
 }
 
 struct answer *api_rules(struct api_call *c)
@@ -231,4 +171,58 @@ struct answer *api_rules(struct api_call *c)
         return NULL;
     }
     return answer_json_list(&l->list);
+}
+
+/* --- steered --------------------------------------------------------------------------------- */
+
+/* A rule that can be steered; NULL, and then *answer is what is to be said. */
+static struct rule *rule_of(struct api_call *c, struct answer **answer)
+{
+    struct rule *rule = find_rule(c->api->host.worker, c->name);
+
+    *answer = NULL;
+    if (rule && rule->running)
+        return rule;
+    *answer =
+        rule ? answer_error(409, "conflict",
+                            "the rule \"%s\" is in the config no more, and lets nobody in", c->name)
+             : no_rule(c->name);
+    return NULL;
+}
+
+struct answer *api_pause(struct api_call *c)
+{
+    struct answer *answer;
+    struct rule *rule = rule_of(c, &answer);
+
+    if (!rule)
+        return answer;
+    rule_pause(rule);
+    events_rule(&c->api->events, rule, "paused");
+    return answer_rule(rule);
+}
+
+struct answer *api_resume(struct api_call *c)
+{
+    struct answer *answer;
+    struct rule *rule = rule_of(c, &answer);
+
+    if (!rule)
+        return answer;
+    rule_resume(rule);
+    events_rule(&c->api->events, rule, "resumed");
+    return answer_rule(rule);
+}
+
+struct answer *api_drain(struct api_call *c)
+{
+    struct answer *answer;
+    struct rule *rule = rule_of(c, &answer);
+
+    if (!rule)
+        return answer;
+    if (rule_drain(rule))
+        return NULL;
+    events_rule(&c->api->events, rule, "draining");
+    return answer_rule(rule);
 }

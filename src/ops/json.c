@@ -110,17 +110,6 @@ json_t *json_listener(const struct listener *l)
     return whole(o, error);
 }
 
-static json_t *json_listeners(const struct rule *rule)
-{
-    json_t *list = json_array();
-    int error = 0;
-
-    list_for_each (link, next, &rule->listeners)
-        error |=
-            json_array_append_new(list, json_listener(container_of(link, struct listener, link)));
-    return whole(list, error);
-}
-
 /* By the word of the end; those that never came are left out. */
 static json_t *json_ends(const atomic_ullong counts[ENDS])
 {
@@ -152,7 +141,7 @@ json_t *json_rule_rest(const struct rule *rule, const struct totals *totals)
     int error = 0;
 
     error |= json_object_set_new(o, "upstream", json_plain(rule->conf->upstream_text));
-    error |= json_object_set_new(o, "sessions", number(atomic_load(&rule->live)));
+    error |= json_object_set_new(o, "sessions", number(totals->live));
     error |= json_object_set_new(o, "limit", number(rule->conf->options.max_connections));
     error |= json_object_set_new(o, "opened", number(totals->opened));
     error |= json_object_set_new(o, "bytes_in", number(totals->bytes_in));
@@ -162,15 +151,5 @@ json_t *json_rule_rest(const struct rule *rule, const struct totals *totals)
     error |= json_object_set_new(o, "dropped", number(totals->dropped));
     error |= json_object_set_new(o, "ended", json_ends(rule->account.ended));
     error |= json_object_set_new(o, "refused", json_ends(rule->account.refused));
-    return whole(o, error);
-}
-
-json_t *json_rule(const struct rule *rule, const struct totals *totals)
-{
-    json_t *o = json_rule_head(rule), *rest = json_rule_rest(rule, totals);
-    int error = json_object_set_new(o, "listeners", json_listeners(rule));
-
-    error |= rest ? json_object_update(o, rest) : -1;
-    json_decref(rest);
     return whole(o, error);
 }

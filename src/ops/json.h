@@ -14,11 +14,8 @@ struct rule;
 struct session;
 struct totals;
 
-/* `totals` are the rule's (totals.h). */
-json_t *json_rule(const struct rule *rule, const struct totals *totals);
-
-/* The same in parts, for a rule can have ten thousands of listeners: what comes before "listeners",
- * one of these, and what comes behind. */
+/* A rule in parts, for it can have ten thousands of listeners: what comes before "listeners", one
+ * of these, and what comes behind. `totals` are the rule's (totals.h). */
 json_t *json_rule_head(const struct rule *rule);
 json_t *json_listener(const struct listener *l);
 json_t *json_rule_rest(const struct rule *rule, const struct totals *totals);

@@ -92,21 +92,13 @@ static json_t *json_address(const char *address, enum option_where where, const 
                      json_options(where, base));
 }
 
-static json_t *json_listens(const struct conf_rule *rule)
+json_t *json_conf_listen(const struct conf_rule *rule, size_t i, size_t *range)
 {
-    json_t *list = json_array();
-    size_t range;
-    int error = 0;
+    const struct conf_listen *l = &rule->listens[i];
+    char text[LISTEN_TEXT_MAX];
 
-    for (size_t i = 0; i < rule->listen_count; i += range) {
-        const struct conf_listen *l = &rule->listens[i];
-        char text[LISTEN_TEXT_MAX];
-
-        range = listen_range(rule, i);
-        error |= json_array_append_new(
-            list, json_address(listen_range_text(l, range, text, sizeof(text)), IN_LISTEN, l));
-    }
-    return whole(list, error);
+    *range = listen_range(rule, i);
+    return json_address(listen_range_text(l, *range, text, sizeof(text)), IN_LISTEN, l);
 }
 
 static json_t *json_targets(const struct conf_rule *rule)
@@ -124,10 +116,14 @@ static json_t *json_targets(const struct conf_rule *rule)
     return whole(list, error);
 }
 
-json_t *json_conf_rule(const struct conf_rule *rule)
+json_t *json_conf_rule_head(const struct conf_rule *rule)
 {
-    return json_pack("{s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "name", json_plain(rule->name), "file",
-                     json_plain(rule->at.file), "line", (json_int_t)rule->at.line, "listen",
-                     json_listens(rule), "upstream", json_plain(rule->upstream_text), "targets",
+    return json_pack("{s:o,s:o,s:I}", "name", json_plain(rule->name), "file",
+                     json_plain(rule->at.file), "line", (json_int_t)rule->at.line);
+}
+
+json_t *json_conf_rule_rest(const struct conf_rule *rule)
+{
+    return json_pack("{s:o,s:o,s:o}", "upstream", json_plain(rule->upstream_text), "targets",
                      json_targets(rule), "options", json_options(IN_RULE, &rule->options));
 }

@@ -16,7 +16,12 @@ json_t *json_option(const struct option *o, enum option_where where, const void 
 /* {OPTION:VALUE...}, all that are allowed in `where`, to which `base` belongs (options.h). */
 json_t *json_options(enum option_where where, const void *base);
 
-/* A rule with all its addresses; ranges of ports stand as such. */
-json_t *json_conf_rule(const struct conf_rule *rule);
+/* A rule in parts, for it can have ten thousands of addresses: what comes before "listen", one of
+ * these, and what comes behind. */
+json_t *json_conf_rule_head(const struct conf_rule *rule);
+json_t *json_conf_rule_rest(const struct conf_rule *rule);
+
+/* The `i`-th address, and the *range - 1 behind it that form a range of ports with it. */
+json_t *json_conf_listen(const struct conf_rule *rule, size_t i, size_t *range);
 
 #endif

@@ -25,12 +25,12 @@
 struct scrape {
     struct stream stream;
     const struct api *api;
-    struct om om;     /* the slice at hand ... */
-    size_t sent;      /* ... of which so much has gone */
-    unsigned next;    /* the family to go on with ... */
-    size_t at;        /* ... at this rule ... */
-    uint64_t told;    /* ... behind the listener of it with this id; or 0 */
-    bool headed;      /* the family has begun */
+    struct om om;  /* the slice at hand ... */
+    size_t sent;   /* ... of which so much has gone */
+    unsigned next; /* the family to go on with ... */
+    size_t at;     /* ... at this rule ... */
+    uint64_t told; /* ... behind the listener of it with this id; or 0 */
+    bool headed;   /* the family has begun */
     bool begun, over;
     struct metrics_rule *rules;
     size_t count;

@@ -9,6 +9,7 @@
 #include "conf/diff.h"
 #include "conf/listen_text.h"
 #include "conf_words.h"
+#include "json_whole.h"
 #include "memory.h"
 #include "ops/json_config.h"
 #include "ops/json_diff.h"

@@ -8,6 +8,7 @@
 #include "flow/listener.h"
 #include "flow/rule.h"
 #include "flow/totals.h"
+#include "json_whole.h"
 #include "ops/api.h"
 #include "ops/find.h"
 #include "ops/json.h"
@@ -63,8 +64,9 @@ static void apply(char *text, size_t size)
     free(text);
 }
 
-/* Many rules with an address each. */
-static void apply_rules(unsigned count)
+/* Many rules with an address each, which has this tag; the first ten of these have so many
+ * bytes more. */
+static void apply_tagged(unsigned count, const char *tag, unsigned more)
 {
     size_t size = 0;
     char *text;
@@ -72,11 +74,16 @@ static void apply_rules(unsigned count)
 
     fprintf(f, "rules = {");
     for (unsigned i = 0; i < count; i++)
-        fprintf(f, " r%u = { listen = \"unix:@penstock-rules-%u-%u\"; upstream = \"[::1]:1\"; };",
-                i, (unsigned)getpid(), i);
+        fprintf(f, " r%u = { listen = \"unix:@penstock-%s-%u-%0*u\"; upstream = \"[::1]:1\"; };", i,
+                tag, (unsigned)getpid(), (int)(i < 10 ? 5 + more : 5), i);
     fprintf(f, " };");
     ck_assert_int_eq(fclose(f), 0);
     apply(text, size);
+}
+
+static void apply_rules(unsigned count)
+{
+    apply_tagged(count, "rules", 0);
 }
 
 /* One rule with many addresses: first, first + step, ... below LISTENERS. */
@@ -248,6 +255,48 @@ START_TEST(one_rule_that_goes_meanwhile_breaks_its_stream)
 }
 END_TEST
 
+static bool ends_with(const struct told *t, const char *end)
+{
+    size_t size = strlen(end);
+
+    return t->size >= size && memcmp(t->text + t->size - size, end, size) == 0;
+}
+
+/* A slice that ends between a rule's head and its listeners, which go then: the others are told. */
+START_TEST(listeners_that_go_before_one_of_them_is_told)
+{
+    static const char begun[] = "\"listeners\":[";
+    unsigned found = 0;
+
+    for (unsigned more = 0; more < 60; more++) {
+        struct told t = {malloc(1 << 20), 0};
+        ssize_t n = 1;
+        json_t *o;
+
+        apply_tagged(RULES, "old", more);
+        ask_for_rules();
+        while (n > 0 && !ends_with(&t, begun)) {
+            n = stream->fill(stream, t.text + t.size, 32768);
+            t.size += n > 0 ? (size_t)n : 0;
+        }
+        if (n > 0) {
+            found++;
+            apply_tagged(RULES, "new", more);
+            t.size += (size_t)stream->fill(stream, t.text + t.size, 32768);
+            ck_assert_ptr_nonnull(memmem(t.text, t.size, "@penstock-new", 13));
+            read_all(&t);
+        } else {
+            stream->done(stream);
+        }
+        o = parsed(&t);
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "rules")), RULES);
+        json_decref(o);
+        free(t.text);
+    }
+    ck_assert_uint_gt(found, 0);
+}
+END_TEST
+
 /* One that comes often has the memory of one that has gone: it must not be taken for it. */
 START_TEST(a_listener_that_comes_is_not_the_one_that_went)
 {
@@ -312,6 +361,7 @@ int main(void)
     tcase_add_test(tcase, a_slice_has_some_listeners_only);
     tcase_add_test(tcase, one_rule_is_told_by_itself_in_slices);
     tcase_add_test(tcase, one_rule_that_goes_meanwhile_breaks_its_stream);
+    tcase_add_test(tcase, listeners_that_go_before_one_of_them_is_told);
     tcase_add_test(tcase, a_listener_that_comes_is_not_the_one_that_went);
     tcase_add_test(tcase, listeners_that_change_while_they_are_told);
     return suite_run(suite);

@@ -67,6 +67,7 @@ static void read_totals(struct totals out[RULES])
         totals_of_rule(w.set.rules[i], &out[i]);
         ck_assert_uint_lt(w.set.rules[i]->number, count);
         same_totals(&out[i], &all[w.set.rules[i]->number]);
+        ck_assert_uint_eq(out[i].live, all[w.set.rules[i]->number].live);
     }
     free(all);
 }
@@ -112,6 +113,7 @@ START_TEST(live_bytes_count_and_are_kept_when_it_ends)
     send_bytes(second, 0, 100, 23);
     send_bytes(third, 1, 0, 7);
     read_totals(t);
+    ck_assert_uint_eq(t[0].live, 2);
     ck_assert_uint_eq(t[0].opened, 2);
     ck_assert_uint_eq(t[0].bytes_in, 123);
     ck_assert_uint_eq(t[1].opened, 1);
@@ -121,6 +123,7 @@ START_TEST(live_bytes_count_and_are_kept_when_it_ends)
     session_end_now(two, END_KILLED);
     ck_assert_uint_eq(atomic_load(&w.set.rules[0]->account.bytes_in), 23);
     read_totals(after);
+    ck_assert_uint_eq(after[0].live, 1);
     for (int i = 0; i < RULES; i++)
         same_totals(&t[i], &after[i]);
     session_end_now(one, END_KILLED);
