@@ -17,9 +17,10 @@ const WORDS = {
     resting: "resting while hidden",
 };
 
-// A word of WORDS; said aloud only when it changes.
+// A word of WORDS; said aloud only when it changes. Figures of a daemon that is away look it.
 export function showLive(word) {
     setAttribute(byId("live"), "data-is", word);
+    setAttribute(byId("figures"), "data-is", word);
     setText(byId("live-text"), WORDS[word]);
     document.title = TITLES[word] || "penstock";
 }

@@ -259,15 +259,20 @@ def phone(b):
     b.screen(1280, 900)
 
 
+FIGURES = "getComputedStyle(document.querySelector('main')).filter"
+
+
 def comes_back(w, b):
     """The daemon goes away, and another comes."""
     w.d.signal(signal.SIGTERM)
     w.d.wait_exit()
     b.wait("document.getElementById('live-text').textContent", "lost connection, trying again")
+    b.wait(FIGURES, "grayscale(1)")
     b.console()  # what a browser says of an address where nobody answers
     w.d = w.t.prepare(w.groups)
     w.d.start()
     b.wait("document.getElementById('live').dataset.is", "updating")
+    b.wait(FIGURES, "none")
     w.pair()
     b.wait(cell("web", ".load p"), "1 of 2")
     b.wait("document.getElementById('pid').textContent", "pid %d" % w.d.process.pid)
