@@ -25,7 +25,6 @@
 static int with_daemon(struct change *c, const json_t *status)
 {
     const char *wanted = c->ctl->args.config;
-    const json_t *reload = json_object_get(json_object_get(status, "config"), "reload");
     char *at_work = at_work_config(status);
 
     if (!at_work && !wanted)
@@ -33,7 +32,6 @@ static int with_daemon(struct change *c, const json_t *status)
     if (wanted && !(at_work && at_work_is_same(wanted, at_work)))
         c->asleep = must_print("penstockd runs with %s: it was not reloaded",
                                at_work ? at_work : "another config");
-    c->left_out = value_number(reload, "failed") > 0;
     c->config = wanted ? must(strdup(wanted)) : at_work;
     if (wanted)
         free(at_work);
@@ -170,6 +168,28 @@ static int tell(const struct reply *reply)
     return reply->status;
 }
 
+/* Rules that could not change at the last reload are tried anew by each: they are no changes of
+ * somebody who is in the middle of them. The caller frees it; NULL: it is not known which. */
+static json_t *tried_rules(struct change *c)
+{
+    struct reply reply = ask(c, "GET", "/v1/status", ANSWER_MS);
+    json_t *config = json_object_get(reply.body, "config");
+    json_t *tried = json_incref(json_object_get(json_object_get(config, "reload"), "failed_rules"));
+
+    reply_free(&reply);
+    return tried;
+}
+
+/* Would a reload change something that is neither the rule, if that is `own`, nor tried anew? */
+static bool has_others(struct change *c, const json_t *diff, const char *own)
+{
+    json_t *tried = c->mixed ? tried_rules(c) : NULL;
+    bool has = pending_count(diff, own, tried) > 0;
+
+    json_decref(tried);
+    return has;
+}
+
 int change_alone(struct change *c, bool wanted)
 {
     struct reply reply;
@@ -181,9 +201,8 @@ int change_alone(struct change *c, bool wanted)
     if (reply.status != STATUS_OK && reply.body)
         findings_print(json_object_get(reply.body, "errors"));
     status = tell(&reply);
-    c->mixed = pending_count(reply.body, NULL) > 0;
-    if (status == STATUS_OK && !c->left_out &&
-        pending_count(reply.body, wanted ? NULL : c->rule) > 0) {
+    c->mixed = pending_count(reply.body, NULL, NULL) > 0;
+    if (status == STATUS_OK && has_others(c, reply.body, wanted ? NULL : c->rule)) {
         text_line(stderr, "penstock: the files have other changes, which penstockd would take in "
                           "as well: look at penstock diff, and penstock reload first");
         status = STATUS_REFUSED;

@@ -7,13 +7,30 @@
 
 #include "ctl/value.h"
 
-size_t pending_count(const json_t *diff, const char *but)
+static bool has_name(const json_t *names, const char *name)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(names, i, one)
+    {
+        if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+size_t pending_count(const json_t *diff, const char *but, const json_t *tried)
 {
     const json_t *change;
     size_t i, count = 0;
 
-    json_array_foreach(json_object_get(diff, "rules"), i, change) count +=
-        !but || strcmp(value_text(change, "name"), but) != 0;
+    json_array_foreach(json_object_get(diff, "rules"), i, change)
+    {
+        const char *name = value_text(change, "name");
+
+        count += !(but && strcmp(name, but) == 0) && !has_name(tried, name);
+    }
     json_array_foreach(json_object_get(diff, "daemon"), i, change) count +=
         !json_is_true(json_object_get(change, "needs_restart"));
     return count;

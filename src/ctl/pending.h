@@ -6,9 +6,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* What a reload would change, by what GET /v1/config/diff answers: how many rules, that of the name
- * `but` (NULL: none) left out, and options of the group daemon, those that need a restart left
- * out. */
-size_t pending_count(const json_t *diff, const char *but);
+/* What a reload would change, by what GET /v1/config/diff answers: how many rules, without that of
+ * the name `but` (NULL: none) and those whose names are in `tried` (NULL: none), and options of the
+ * group daemon, without those that need a restart. */
+size_t pending_count(const json_t *diff, const char *but, const json_t *tried);
 
 #endif

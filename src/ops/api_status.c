@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,12 +27,36 @@ static const char *outcome_word(enum ops_outcome outcome)
     return words[outcome];
 }
 
-static json_t *reload_json(const struct ops_reload *r)
+/* Which rules are not what the config at work says: left out, or still of an earlier one. Both are
+ * in the config's order. */
+static json_t *failed_rules(const struct ops_host *host)
 {
-    return json_pack("{s:s,s:o,s:o,s:I}", "outcome", outcome_word(r->outcome), "at_ms",
+    const struct conf *conf = host->conf(host->arg);
+    json_t *names = json_array();
+    size_t count, at = 0;
+    struct rule *const *rules = host->rules(host->arg, &count);
+    int error = 0;
+
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        const struct conf_rule *wanted = &conf->rules[i];
+        const struct conf_rule *is = at < count ? rules[at]->conf : NULL;
+
+        at += is && strcmp(is->name, wanted->name) == 0;
+        if (is != wanted)
+            error |= json_array_append_new(names, json_plain(wanted->name));
+    }
+    if (!error)
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
+static json_t *reload_json(const struct ops_host *host, const struct ops_reload *r)
+{
+    return json_pack("{s:s,s:o,s:o,s:I,s:o}", "outcome", outcome_word(r->outcome), "at_ms",
                      r->at_ms > 0 ? json_integer(r->at_ms) : json_null(), "error",
-                     r->error ? json_plain(r->error) : json_null(), "failed",
-                     (json_int_t)r->failed);
+                     r->error ? json_plain(r->error) : json_null(), "failed", (json_int_t)r->failed,
+                     "failed_rules", failed_rules(host));
 }
 
 static json_t *config_json(const struct ops_host *host)
@@ -40,7 +65,7 @@ static json_t *config_json(const struct ops_host *host)
 
     return json_pack("{s:o,s:I,s:I,s:o}", "path", json_plain(host->config_path), "generation",
                      (json_int_t)r->generation, "loaded_at_ms", (json_int_t)r->loaded_at_ms,
-                     "reload", reload_json(r));
+                     "reload", reload_json(host, r));
 }
 
 /* Of the rules at work. */

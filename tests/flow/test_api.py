@@ -57,7 +57,7 @@ def status_is_right(t):
     config = s["config"]
     check_equal((config["path"], config["generation"]), (d.config, 1), "the config")
     check_equal(config["reload"], {"outcome": "none", "at_ms": None, "error": None,
-                                   "failed": 0}, "reload")
+                                   "failed": 0, "failed_rules": []}, "reload")
     client, upstream = session(t, d)
     s = api.get("/v1/status")
     check_equal((s["sessions"], s["served"]), (1, 0), "with a session")

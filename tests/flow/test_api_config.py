@@ -83,6 +83,7 @@ def stayed(t):
     told = api.post("/v1/reload")
     check_equal((told["failed"], [e["warning"] for e in told["errors"]]), (1, [False]), "failed")
     check("cannot listen on " + taken in told["errors"][0]["text"], "why: %r" % told["errors"])
+    check_equal(api.get("/v1/status")["config"]["reload"]["failed_rules"], ["a"], "which")
     (rule,) = api.get("/v1/config")["rules"]
     check_equal((rule["listen"][0]["address"], rule["upstream"]), (old, "192.0.2.1:1"), "the rule")
     check_equal(api.get("/v1/config/diff")["rules"],

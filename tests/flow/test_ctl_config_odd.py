@@ -164,9 +164,20 @@ def left_out(t):
     w.write("z.conf", 'rules = { z = { listen = "127.0.0.1:%d"; upstream = "%s"; }; };\n'
             % (listener.getsockname()[1], w.to))
     check_equal(w.ctl.run("reload")[0], 1, "the rule is left out")
-    check_equal(w.ctl.json("status")["config"]["reload"]["failed"], 1, "rules that failed")
+    reload = w.ctl.json("status")["config"]["reload"]
+    check_equal((reload["failed"], reload["failed_rules"]), (1, ["z"]), "rules that failed")
     check_equal(w.ctl.run("add", "x", w.free(), w.to)[0], 0, "another one")
     check_equal(w.rules(), ["web", "x"], "rules")
+    # What somebody is in the middle of is taken in no more than otherwise.
+    with open(w.main, encoding="utf-8") as f:
+        text = f.read()
+    for old, new in ((w.to, "127.0.0.1:9"), ("daemon = {", 'daemon = { log_level = "debug";')):
+        with open(w.main, "w", encoding="utf-8") as f:
+            f.write(text.replace(old, new, 1))
+        w.unchanged(("add", "v", w.free(), w.to), 1, OTHERS)
+        w.unchanged(("remove", "x"), 1, OTHERS)
+    with open(w.main, "w", encoding="utf-8") as f:
+        f.write(text)
     status, _, err = w.ctl.run("add", "y", "127.0.0.1:%d" % other.getsockname()[1], w.to)
     check_equal((status, err.splitlines()[-1]), (1, "penstock: the files are as they were, and "
                                                  "penstockd has reloaded them"), err)
