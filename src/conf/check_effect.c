@@ -2,6 +2,8 @@
 /* Options of a rule that have no effect: as if they had never been set. */
 #include "config.h"
 
+#include <string.h>
+
 #include "conf/checking.h"
 
 /* What a rule listens for. */
@@ -58,6 +60,21 @@ static void check_on_limit(struct checking *c, struct conf_rule *rule,
               "\"evict\" is for udp: addresses, allowed for TCP: \"drop\", \"reset\", \"wait\"");
 }
 
+static void clear_of_streams(struct checking *c, struct conf_rule *rule,
+                             const struct conf_node *group)
+{
+    size_t count;
+    const struct option *table = option_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (option_is_of_streams(&table[i]))
+            clear(c, rule, group, table[i].name,
+                  strcmp(table[i].name, "idle_timeout") == 0
+                      ? "the rule has udp: addresses alone, for which there is udp_timeout"
+                      : "the rule has udp: addresses alone");
+    }
+}
+
 void checking_effects(struct checking *c, struct conf_rule *rule, const struct conf_node *group)
 {
     static const char *const of_files[] = {"socket_mode", "socket_owner", "socket_group"};
@@ -68,6 +85,8 @@ void checking_effects(struct checking *c, struct conf_rule *rule, const struct c
         clear(c, rule, group, of_files[i], "the rule has no unix:/path to listen on");
     for (size_t i = 0; i < sizeof(of_udp) / sizeof(of_udp[0]) && !uses.datagram; i++)
         clear(c, rule, group, of_udp[i], "the rule has no udp: address to listen on");
+    if (!uses.stream)
+        clear_of_streams(c, rule, group);
     check_on_limit(c, rule, group, &uses);
     if (!uses.stream && rule->options.persist == PERSIST_CRASH)
         clear(c, rule, group, "persist",

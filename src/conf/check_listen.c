@@ -201,21 +201,29 @@ static struct conf_listen inherit(const struct conf_rule *rule, const struct con
                                 .broadcast = rule->options.broadcast};
 }
 
-/* Only a socket file has a mode and an owner. */
-static void clear_socket_options(struct checking *c, const struct conf_rule *rule,
-                                 struct conf_listen *model, const struct conf_node *group)
+/* `group`: the address's own options, or NULL. */
+static void clear(struct checking *c, struct conf_listen *model, const struct conf_node *group,
+                  const char *name, const char *why)
+{
+    const struct conf_node *m = group != NULL ? checking_member(group, name) : NULL;
+
+    if (m != NULL)
+        conf_errors_warn(c->errors, m->at, "rule \"%s\": %s has no effect, %s", model->rule->name,
+                         name, why);
+    option_reset(option_find(name), IN_LISTEN, model);
+}
+
+/* Only a socket file has a mode and an owner, only what takes connections has a backlog. */
+static void clear_socket_options(struct checking *c, struct conf_listen *model,
+                                 const struct addr_spec *spec, const struct conf_node *group)
 {
     static const char *const names[] = {"socket_mode", "socket_owner", "socket_group"};
+    bool is_file = spec->kind == ADDR_PATH && spec->name[0] == '/';
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const struct conf_node *m = group != NULL ? checking_member(group, names[i]) : NULL;
-
-        if (m != NULL)
-            conf_errors_warn(c->errors, m->at,
-                             "rule \"%s\": %s has no effect, this address is no unix:/path",
-                             rule->name, names[i]);
-        option_reset(option_find(names[i]), IN_LISTEN, model);
-    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !is_file; i++)
+        clear(c, model, group, names[i], "this address is no unix:/path");
+    if (model->protocol == PROTOCOL_DATAGRAM)
+        clear(c, model, group, "backlog", "this address is for UDP");
 }
 
 /* The options of an address that is a group; its `address` has been looked at. */
@@ -249,8 +257,7 @@ static void check_listen(struct checking *c, struct conf_rule *rule, const struc
         return;
     model.kind = spec.kind;
     model.protocol = protocol_of(&spec);
-    if (spec.kind != ADDR_PATH || spec.name[0] != '/')
-        clear_socket_options(c, rule, &model, group);
+    clear_socket_options(c, &model, &spec, group);
     if (checking_way(c, &model, address, &spec, group))
         add_listens(c, &model, address, &spec, ports);
 }

@@ -33,6 +33,7 @@ struct dumping {
     const void *base;
     bool socket_file; /* it is one, or the rule has one */
     bool datagram;    /* the rule has an address for UDP */
+    bool stream;      /* it is one for connections, or the rule has one */
     bool group;       /* the target is one */
     bool to_many;     /* the rule has a target that is a group or a broadcast address */
 };
@@ -43,6 +44,8 @@ static bool has_effect(const struct dumping *d, const struct option *o)
         return d->socket_file;
     if (strncmp(o->name, "control_", strlen("control_")) == 0)
         return conf_has_control(d->base);
+    if (option_is_of_streams(o))
+        return d->stream;
     if (strncmp(o->name, "udp_", strlen("udp_")) == 0)
         return d->datagram;
     if (strcmp(o->name, "ttl") == 0)
@@ -72,7 +75,10 @@ static void dump_listens(const struct conf_rule *rule, FILE *out)
     fputs("        listen = (\n", out);
     for (size_t i = 0; i < rule->listen_count; i += range) {
         const struct conf_listen *l = &rule->listens[i];
-        struct dumping d = {.where = IN_LISTEN, .base = l, .socket_file = is_socket_file(l)};
+        struct dumping d = {.where = IN_LISTEN,
+                            .base = l,
+                            .socket_file = is_socket_file(l),
+                            .stream = l->protocol != PROTOCOL_DATAGRAM};
         char text[LISTEN_TEXT_MAX];
 
         range = listen_range(rule, i);
@@ -132,6 +138,7 @@ static void dump_rule(const struct conf_rule *rule, FILE *out)
     for (size_t i = 0; i < rule->listen_count; i++) {
         d.socket_file = d.socket_file || is_socket_file(&rule->listens[i]);
         d.datagram = d.datagram || rule->listens[i].protocol != PROTOCOL_STREAM;
+        d.stream = d.stream || rule->listens[i].protocol != PROTOCOL_DATAGRAM;
     }
     fprintf(out, "    %s = {\n", rule->name);
     dump_listens(rule, out);

@@ -101,6 +101,19 @@ const struct option *option_find(const char *name)
     return NULL;
 }
 
+bool option_is_of_streams(const struct option *o)
+{
+    static const char *const names[] = {
+        "idle_timeout",       "half_close_timeout", "keepalive", "keepalive_idle",
+        "keepalive_interval", "keepalive_count",    "relay",     "backlog"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(o->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 void option_set_defaults(enum option_where where, void *base)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {

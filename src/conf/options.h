@@ -64,6 +64,9 @@ static inline bool option_allowed(const struct option *o, enum option_where wher
     return o->offset[where] != OPTION_NOWHERE;
 }
 
+/* Is it for connections alone, and of no use to datagrams? */
+bool option_is_of_streams(const struct option *o);
+
 /* Of the names allowed in `where` (WHERE_COUNT: no option is), and of `more` (NULL ends it; NULL
  * for none), the one that is the fewest edits away from `name`. */
 const char *option_nearest(enum option_where where, const char *const *more, const char *name);

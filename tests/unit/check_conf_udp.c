@@ -202,7 +202,6 @@ START_TEST(the_dump_has_what_matters)
     char *dump = dumped_rules(conf, &rule, 1);
 
     ck_assert_ptr_nonnull(strstr(dump, "                address = \"udp:239.1.2.3:5000\";\n"
-                                       "                backlog = 0;\n"
                                        "                interface = [ \"eth1\", \"eth2\" ];\n"
                                        "                source = [ \"10.0.0.1\", \"10.0.0.2\" ];\n"
                                        "            }\n"
@@ -215,6 +214,8 @@ START_TEST(the_dump_has_what_matters)
                                        "                source_port = 5353;\n"
                                        "            }\n"
                                        "        );\n"));
+    ck_assert_ptr_null(strstr(dump, "keepalive")); /* there are no connections */
+    ck_assert_ptr_null(strstr(dump, "backlog"));
     free(dump);
     rule = &conf->rules[RANGE];
     dump = dumped_rules(conf, &rule, 1);
@@ -246,7 +247,7 @@ START_TEST(defaults_without_effect_are_forgotten)
     struct conf *conf =
         load("defaults = { udp_timeout = 9; udp_replies = 9; ttl = 9; source_port = 9;\n"
              "  interface = \"eth1\"; source = \"10.0.0.1\"; broadcast = true;\n"
-             "  persist = \"crash\"; on_limit = \"wait\"; };\n"
+             "  persist = \"crash\"; on_limit = \"wait\"; idle_timeout = 9; backlog = 9; };\n"
              "rules = { tcp = { listen = \"*:80\"; upstream = \"h:1\"; };\n"
              " udp = { listen = \"udp:[::]:80\"; upstream = \"h:1\"; };\n"
              " both = { listen = [ \"*:81\", \"udp:*:81\" ]; upstream = \"h:1\"; };\n"
@@ -264,6 +265,10 @@ START_TEST(defaults_without_effect_are_forgotten)
     ck_assert_int_eq(udp->on_limit, ON_LIMIT_DROP);
     ck_assert_int_eq(udp->persist, PERSIST_RESTART);
     ck_assert_uint_eq(udp->source_port, 0);
+    ck_assert_int_eq(udp->idle_timeout, 0);
+    ck_assert_uint_eq(conf->rules[1].listens[0].backlog, 0);
+    ck_assert_int_eq(both->idle_timeout, 9000);
+    ck_assert_uint_eq(both->backlog, 9);
     ck_assert_str_eq(conf->rules[1].listens[0].interface, "eth1");
     ck_assert_ptr_null(conf->rules[1].listens[0].source);
     ck_assert(!conf->rules[1].listens[0].broadcast);

@@ -215,7 +215,8 @@ START_TEST(what_is_wrong_is_said)
 }
 END_TEST
 
-#define NO_UDP " has no effect, the rule has no udp: address to listen on\n"
+#define NO_UDP   " has no effect, the rule has no udp: address to listen on\n"
+#define ONLY_UDP " has no effect, the rule has udp: addresses alone"
 
 static const struct {
     const char *rules, *warnings;
@@ -251,6 +252,20 @@ static const struct {
      "waiting, allowed for it: \"drop\", \"evict\"\n"
      "c:7: warning: rule \"c\": on_limit has no effect, \"evict\" is for udp: addresses, allowed "
      "for TCP: \"drop\", \"reset\", \"wait\"\n"},
+    {"a = { listen = \"udp:*:1\"; upstream = \"h:1\";\n idle_timeout = 5;\n"
+     " half_close_timeout = 5;\n keepalive = false;\n keepalive_idle = 5;\n"
+     " keepalive_interval = 5;\n keepalive_count = 5;\n relay = \"copy\";\n backlog = 5; };",
+     "c:2: warning: rule \"a\": idle_timeout" ONLY_UDP ", for which there is udp_timeout\n"
+     "c:3: warning: rule \"a\": half_close_timeout" ONLY_UDP "\n"
+     "c:4: warning: rule \"a\": keepalive" ONLY_UDP "\n"
+     "c:5: warning: rule \"a\": keepalive_idle" ONLY_UDP "\n"
+     "c:6: warning: rule \"a\": keepalive_interval" ONLY_UDP "\n"
+     "c:7: warning: rule \"a\": keepalive_count" ONLY_UDP "\n"
+     "c:8: warning: rule \"a\": relay" ONLY_UDP "\n"
+     "c:9: warning: rule \"a\": backlog" ONLY_UDP "\n"},
+    {"a = { listen = ( { address = \"udp:*:1\";\n backlog = 5; }, \"*:1\" ); upstream = \"h:1\"; "
+     "};",
+     "c:2: warning: rule \"a\": backlog has no effect, this address is for UDP\n"},
 };
 
 START_TEST(what_has_no_effect_is_warned_of_and_not_dumped)
@@ -273,10 +288,10 @@ START_TEST(where_they_have_an_effect_nothing_is_said)
     conf_unref(load(
         "rules = {\n"
         " a = { listen = [ \"*:1\", \"udp:*:1\" ]; upstream = \"h:1\"; on_limit = \"wait\";\n"
-        "       persist = \"crash\"; udp_replies = 1; };\n"
+        "       persist = \"crash\"; udp_replies = 1; idle_timeout = 5; backlog = 5; };\n"
         " b = { listen = [ \"*:2\", \"udp:*:2\" ]; upstream = \"h:1\"; on_limit = \"evict\"; };\n"
         " c = { listen = \"systemd:x\"; upstream = \"h:1\"; on_limit = \"evict\";\n"
-        "       udp_timeout = 1; persist = \"crash\"; };\n"
+        "       udp_timeout = 1; persist = \"crash\"; idle_timeout = 5; relay = \"copy\"; };\n"
         " d = { listen = \"udp:*:3\"; upstream = [ \"1.2.3.4:1\", \"239.1.2.3:1\" ]; ttl = 5;\n"
         "       source_port = 5; };\n"
         " e = { listen = \"udp:*:4\"; upstream = \"255.255.255.255:5\"; source_port = 5; };\n"
