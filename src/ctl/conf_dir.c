@@ -116,9 +116,10 @@ static int rename_to_new(int fd, const char *from, const char *to)
     return unlinkat(fd, from, 0) == 0 ? 0 : -errno;
 }
 
+/* A file system that has nothing to write out says EINVAL: fsync(2). */
 static int settle(const struct conf_dir *d)
 {
-    return fsync(d->fd) == 0 ? 0 : -errno;
+    return fsync(d->fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
 
 static char *aside(const char *name, const char *kind)
@@ -190,14 +191,22 @@ int conf_dir_unput(struct conf_dir *d, const char *name)
     if (st.st_ino != d->put.st_ino || st.st_dev != d->put.st_dev || st.st_size != d->put.st_size ||
         st.st_mtim.tv_sec != d->put.st_mtim.tv_sec || st.st_mtim.tv_nsec != d->put.st_mtim.tv_nsec)
         return -ESTALE;
-    return unlinkat(d->fd, name, 0) == 0 ? settle(d) : -errno;
+    if (unlinkat(d->fd, name, 0) != 0)
+        return -errno;
+    settle(d);
+    return 0;
 }
 
 int conf_dir_take(struct conf_dir *d, const char *name)
 {
     char *old = aside(name, "old");
-    int error = renameat(d->fd, name, d->fd, old) == 0 ? settle(d) : -errno;
+    int error = renameat(d->fd, name, d->fd, old) == 0 ? 0 : -errno;
 
+    if (error == 0) {
+        error = settle(d);
+        if (error != 0 && rename_to_new(d->fd, old, name) == 0)
+            settle(d);
+    }
     free(old);
     return error;
 }
@@ -207,15 +216,19 @@ int conf_dir_untake(struct conf_dir *d, const char *name)
     char *old = aside(name, "old");
     int error = rename_to_new(d->fd, old, name);
 
+    if (error == 0)
+        settle(d);
     free(old);
-    return error == 0 ? settle(d) : error;
+    return error;
 }
 
 int conf_dir_forget(struct conf_dir *d, const char *name)
 {
     char *old = aside(name, "old");
-    int error = unlinkat(d->fd, old, 0) == 0 ? settle(d) : -errno;
+    int error = unlinkat(d->fd, old, 0) == 0 ? 0 : -errno;
 
+    if (error == 0)
+        settle(d);
     free(old);
     return error;
 }

@@ -2,7 +2,9 @@
 /*
  * Files of conf.d that come and go, each in one step: penstockd, which may read them at any time,
  * finds a file whole or not at all. What is aside meanwhile has a name that begins with a dot,
- * which penstockd does not read. What has happened is on the disk when a function returns.
+ * which penstockd does not read. What has happened is on the disk when a function returns; if that
+ * can't be, what puts or takes undoes it and fails, while what undoes or forgets has done so all
+ * the same.
  */
 #ifndef PENSTOCK_CTL_CONF_DIR_H
 #define PENSTOCK_CTL_CONF_DIR_H

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import stat
+import subprocess
 import threading
 
 import harness
@@ -47,7 +48,7 @@ class Fake:
             ("GET", "/v1/rules/x"): (200, lambda _: self.next("rules", rule)),
             ("POST", "/v1/reload"): (200, lambda _: self.next("reload", {"generation": 2}))})
         w.ctl.socket = fake.path
-        self.w = w
+        self.w, self.fake = w, fake
 
     def next(self, which, otherwise):
         answer = self.answers[which].pop(0) if self.answers[which] else otherwise
@@ -56,6 +57,9 @@ class Fake:
             self.go_on.wait(harness.DEADLINE)
             return otherwise
         return answer
+
+    def count(self, *asked):
+        return self.fake.asked.count(asked)
 
     def interrupted(self, number, *args):
         """Its standard error when it is sent a signal as the answer hangs, and ends by that."""
@@ -98,6 +102,59 @@ def no_room(t):
     check_equal((status, err), (1, "penstock: %s: can't be written: File too large\n"
                                 % w.file("x")), "add")
     check(not os.path.exists(w.conf_d), "something is left")
+
+
+def failing_sync(w, which, error, *args):
+    """Run it so that its fsync(2) of that number fails: its exit status, output and errors."""
+    env = w.ctl.environment()
+    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # can't, when traced
+    done = subprocess.run(["strace", "-qq", "-o", w.t.path("trace"), "-e", "trace=fsync", "-e",
+                           "inject=fsync:error=%s:when=%d" % (error, which)] + w.ctl.argv(*args),
+                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=harness.DEADLINE)
+    with open(w.t.path("trace"), encoding="utf-8") as f:
+        check_equal(f.read().count("(INJECTED)"), 1, "fsyncs that failed: %r" % (done,))
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@test("ctl: a directory that can't be brought to the disk is as before", modes=ONCE,
+      needs=("strace",))
+def no_sync(t):
+    w = World(t).start()
+    w.ctl.ask("add", "x", w.free(), w.to)
+    files = w.files()
+    for which, args, what in ((1, ("remove", "x"), "deleted"),
+                              (1, ("add", "y", w.free(), w.to), "written"),
+                              (2, ("add", "y", w.free(), w.to), "written")):
+        check_equal(failing_sync(w, which, "EIO", *args),
+                    (1, "", "penstock: %s: can't be %s: Input/output error\n"
+                     % (w.file(args[1]), what)), "%s %d" % (args, which))
+        check_equal((w.files(), w.ctl.ask("diff")), (files, ""), "%s %d" % (args, which))
+    # Where directories have nothing to bring there, and where what has been undone stays so.
+    check_equal(failing_sync(w, 2, "EINVAL", "add", "y", w.free(), w.to),
+                (0, w.said("y", "added", 1, 0), ""), "add")
+    check_equal(failing_sync(w, 1, "EINVAL", "remove", "y"),
+                (0, w.said("y", "removed", 0, 1), ""), "remove")
+    check_equal(failing_sync(w, 2, "EIO", "remove", "x"),
+                (0, w.said("x", "removed", 0, 1), ""), "a file that is away")
+    check_equal(os.listdir(w.conf_d), [], "files")
+
+
+@test("ctl: what is undone is reloaded, also if it can't be brought to the disk", modes=ONCE,
+      needs=("strace",))
+def undone_without_sync(t):
+    w = World(t)
+    fake = Fake(w, [], [{"state": "removed"}])
+    os.mkdir(w.conf_d)
+    files = w.files()
+    said = 'penstock: penstockd could not %s the rule "x"\npenstock: nothing was changed\n'
+    check_equal(failing_sync(w, 3, "EIO", "add", "x", w.free(), w.to), (1, "", said % "open"),
+                "add")
+    check_equal((w.files(), fake.count("POST", "/v1/reload")), (files, 2), "files, and reloads")
+    w.write("x.conf", 'rules = { x = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))
+    files = w.files()
+    check_equal(failing_sync(w, 2, "EIO", "remove", "x"), (1, "", said % "close"), "remove")
+    check_equal((w.files(), fake.count("POST", "/v1/reload")), (files, 4), "files, and reloads")
 
 
 @test("ctl: a look at the rule that is never answered can be interrupted", modes=ONCE)
