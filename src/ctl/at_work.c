@@ -39,14 +39,22 @@ static bool is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-bool at_work_is_same(const char *a, const char *b)
+bool at_work_shares(const char *a, const char *b)
 {
     char *beside_a = must(files_directory(a)), *beside_b = must(files_directory(b));
-    bool is = is_same_file(a, b) && is_same_file(beside_a, beside_b);
+    char *in_a = must_print("%s/conf.d", beside_a), *in_b = must_print("%s/conf.d", beside_b);
+    bool is = is_same_file(beside_a, beside_b) || is_same_file(in_a, in_b);
 
+    free(in_a);
+    free(in_b);
     free(beside_a);
     free(beside_b);
     return is;
+}
+
+bool at_work_is_same(const char *a, const char *b)
+{
+    return is_same_file(a, b) && at_work_shares(a, b);
 }
 
 bool at_work_is_down(const struct reply *reply)

@@ -15,6 +15,9 @@
  */
 char *at_work_config(const json_t *status);
 
+/* Is the same conf.d, if there is one, beside both? */
+bool at_work_shares(const char *a, const char *b);
+
 /* Are these one config: the same file, and the same conf.d beside it? */
 bool at_work_is_same(const char *a, const char *b);
 

@@ -22,6 +22,17 @@
 
 /* --- which config ---------------------------------------------------------------------------- */
 
+/* What is good with the one may break the other. `at_work` is taken. */
+static int shared(const char *wanted, char *at_work)
+{
+    text_line(stderr,
+              "penstock: %s: penstockd runs with %s, which has the same conf.d: a rule would come "
+              "or go there, too",
+              wanted, at_work);
+    free(at_work);
+    return STATUS_REFUSED;
+}
+
 static int with_daemon(struct change *c, const json_t *status)
 {
     const char *wanted = c->ctl->args.config;
@@ -29,9 +40,14 @@ static int with_daemon(struct change *c, const json_t *status)
 
     if (!at_work && !wanted)
         return at_work_unknown();
-    if (wanted && !(at_work && at_work_is_same(wanted, at_work)))
-        c->asleep = must_print("penstockd runs with %s: it was not reloaded",
-                               at_work ? at_work : "another config");
+    if (at_work && wanted && !at_work_is_same(wanted, at_work)) {
+        if (at_work_shares(wanted, at_work))
+            return shared(wanted, at_work);
+        c->asleep = must_print("penstockd runs with %s: it was not reloaded", at_work);
+    }
+    if (!at_work)
+        c->asleep = must(strdup("penstockd's config can't be found from here: it was not reloaded "
+                                "(if this is it: penstock reload)"));
     c->config = wanted ? must(strdup(wanted)) : at_work;
     if (wanted)
         free(at_work);

@@ -259,6 +259,42 @@ def linked(t):
     w.settle()
 
 
+@test("ctl: another config with the same conf.d as the one at work is left alone", modes=ONCE)
+def shared(t):
+    w = World(t).start()
+    w.ctl.ask("add", "y", w.free(), w.to)
+    beside = t.write("etc/other.conf", "rules = { };\n")
+    os.mkdir(t.path("far"))
+    os.symlink(w.conf_d, t.path("far/conf.d"))
+    far = t.write("far/p.conf", "rules = { };\n")
+    for other in (beside, far, t.path("etc/none.conf")):
+        for args in (("add", "x", w.free(), w.to), ("remove", "y")):
+            w.unchanged(args + ("--config", other), 1,
+                        "penstock: %s: penstockd runs with %s, which has the same conf.d: a rule "
+                        "would come or go there, too\n" % (other, w.main))
+    w.settle()
+
+
+@test("ctl: what config is at work is not made up when that can't be found", modes=ONCE)
+def not_found(t):
+    w = World(t)
+    fake = FakeDaemon(t, {("GET", "/v1/status"): (200, {
+        "pid": os.getpid(), "config": {"path": "nowhere/p.conf"}})})
+    w.ctl.socket = fake.path
+    said = ("%s: rule x, %s\npenstockd's config can't be found from here: it was not reloaded (if "
+            "this is it: penstock reload)\n")
+    check_equal(w.ctl.ask("add", "x", w.free(), w.to, "--config", w.main),
+                said % (w.file("x"), "added"), "add")
+    check_equal(w.ctl.ask("remove", "x", "--config", w.main), said % (w.file("x"), "removed"),
+                "remove")
+    check_equal(set(fake.asked), {("GET", "/v1/status")}, "what is asked")
+    files = w.files()
+    check_equal(w.ctl.run("add", "x", w.free(), w.to),
+                (1, "", "penstock: penstockd's config can't be found from here: name it with "
+                 "--config FILE\n"), "where it is not said either")
+    check_equal(w.files(), files, "files")
+
+
 @test("ctl: check finds a config by a relative path, or says that it can't", modes=ONCE)
 def check_relative(t):
     w = World(t)
