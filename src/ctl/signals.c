@@ -23,13 +23,22 @@ void signals_hold(sigset_t *before)
     sigprocmask(SIG_BLOCK, &set, before);
 }
 
+/* As whoever started us may have it: nohup(1), a shell without job control. Such a signal waits as
+ * well while it is held, but would not end us. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 bool signals_wait(void)
 {
     sigset_t waiting;
 
     sigpending(&waiting);
     for (size_t i = 0; i < OURS; i++) {
-        if (sigismember(&waiting, ours[i]) == 1)
+        if (sigismember(&waiting, ours[i]) == 1 && !is_ignored(ours[i]))
             return true;
     }
     return false;

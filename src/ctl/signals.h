@@ -10,7 +10,7 @@
  * write(2) fails. */
 void signals_hold(sigset_t *before);
 
-/* Does one wait by which somebody wants us to end (all but SIGPIPE)? */
+/* Does one wait by which somebody wants us to end (all but SIGPIPE, and but what is ignored)? */
 bool signals_wait(void);
 
 /* One that waits ends us here. */

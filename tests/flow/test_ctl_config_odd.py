@@ -41,12 +41,12 @@ class Fake:
     def __init__(self, w, reloads, rules=()):
         self.asked, self.go_on = threading.Event(), threading.Event()
         self.answers = {"reload": list(reloads), "rules": list(rules)}
-        rule = {"name": "x", "state": "running"}
+        rule, reloaded = {"name": "x", "state": "running"}, {"generation": 2}
         fake = FakeDaemon(w.t, {
             ("GET", "/v1/status"): (200, {"config": {"path": w.main}}),
             ("GET", "/v1/config/diff"): (200, {"changes": False, "rules": [], "daemon": []}),
             ("GET", "/v1/rules/x"): (200, lambda _: self.next("rules", rule)),
-            ("POST", "/v1/reload"): (200, lambda _: self.next("reload", {"generation": 2}))})
+            ("POST", "/v1/reload"): (200, lambda _: self.next("reload", reloaded))})
         w.ctl.socket = fake.path
         self.w, self.fake = w, fake
 
@@ -176,6 +176,24 @@ def reload_back_hangs(t):
     check_equal(err, 'penstock: penstockd could not open the rule "x"\npenstock: the files are as '
                 "they were, but penstockd has not reloaded: interrupted\n", "what it says")
     check_equal(w.files(), files, "files")
+
+
+@test("ctl: a signal that is ignored interrupts nothing", modes=ONCE)
+def ignored(t):
+    w = World(t)
+    fake = Fake(w, [Fake.HANG])
+
+    def ignore():
+        default_signals()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    child = w.ctl.spawn("add", "x", w.free(), w.to, preexec_fn=ignore)
+    check(fake.asked.wait(harness.DEADLINE), "it asks")
+    child.send_signal(signal.SIGHUP)
+    fake.go_on.set()
+    _, err = child.communicate(timeout=harness.DEADLINE)
+    check_equal((child.returncode, err), (0, b""), "its end")
+    check_equal(os.listdir(w.conf_d), ["x.conf"], "files")
 
 
 @test("ctl: a conf.d that is a link to nothing is an error", modes=ONCE)
