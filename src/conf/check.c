@@ -47,13 +47,13 @@ static void unknown_member(struct checking *c, const struct conf_node *m, const 
                            enum option_where where, const char *const *more)
 {
     const char *belongs = place_of(m->name);
+    char hint[OPTION_HINT_MAX];
 
+    option_print_hint(where, more, m->name, hint, sizeof(hint));
     if (belongs != NULL)
         conf_errors_add(c->errors, m->at, "%s: \"%s\" belongs %s", owner, m->name, belongs);
     else
-        conf_errors_add(c->errors, m->at,
-                        "%s: unknown option \"%s\", the nearest known one is \"%s\"", owner,
-                        m->name, option_nearest(where, more, m->name));
+        conf_errors_add(c->errors, m->at, "%s: unknown option \"%s\", %s", owner, m->name, hint);
 }
 
 void checking_options(struct checking *c, const struct conf_node *group, const char *owner,
@@ -137,13 +137,14 @@ static void check_group(struct checking *c, const struct conf_node *node, enum o
 static void unknown_group(struct checking *c, const struct conf_node *m, const char *const *known)
 {
     const char *belongs = place_of(m->name);
+    char hint[OPTION_HINT_MAX];
 
+    option_print_hint(WHERE_COUNT, known, m->name, hint, sizeof(hint));
     if (belongs != NULL)
         conf_errors_add(c->errors, m->at, "\"%s\" stands outside any group, it belongs %s", m->name,
                         belongs);
     else
-        conf_errors_add(c->errors, m->at, "unknown group \"%s\", the nearest known one is \"%s\"",
-                        m->name, option_nearest(WHERE_COUNT, known, m->name));
+        conf_errors_add(c->errors, m->at, "unknown group \"%s\", %s", m->name, hint);
 }
 
 static void check_daemon(struct checking *c, const struct conf_node *node)

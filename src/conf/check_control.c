@@ -66,7 +66,7 @@ static void clear_rights(struct checking *c)
 
 static const char *wrong_address(const char *text, struct addr_spec *spec)
 {
-    const char *error = addr_spec_parse(text, spec);
+    const char *error = addr_spec_parse_for(ADDR_OF_HTTP, text, spec);
 
     if (error != NULL)
         return error;

@@ -37,7 +37,7 @@ const struct conf_node *checking_address(struct checking *c, const struct conf_r
 static bool parse_listen(struct checking *c, const struct conf_rule *rule,
                          const struct conf_node *node, struct addr_spec *spec)
 {
-    const char *error = addr_spec_parse(node->text, spec);
+    const char *error = addr_spec_parse_for(ADDR_TO_LISTEN, node->text, spec);
 
     if (error != NULL)
         ;

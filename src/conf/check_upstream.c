@@ -98,7 +98,7 @@ static bool read_entry(struct checking *c, const struct conf_rule *rule,
     }
     if (e->address == NULL || c->no_memory)
         return false;
-    error = addr_spec_parse(e->address->text, &e->spec);
+    error = addr_spec_parse_for(ADDR_OF_UPSTREAM, e->address->text, &e->spec);
     e->target.address = e->spec.literal;
     if (error == NULL)
         error = check_address(&e->spec);

@@ -98,11 +98,29 @@ static int compare_errors(const void *a, const void *b, void *main_path)
     return strcmp(x->text, y->text);
 }
 
+/* What is said twice of one place (two syntax errors in a line) says nothing the second time. */
+static void drop_repeated(struct conf_errors *errors, const char *main_path)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct conf_error *e = &errors->list[i];
+
+        if (kept > 0 && errors->list[kept - 1].warning == e->warning &&
+            compare_errors(&errors->list[kept - 1], e, (void *)(uintptr_t)main_path) == 0)
+            errors->fatal -= !e->warning;
+        else
+            errors->list[kept++] = *e;
+    }
+    errors->count = kept;
+}
+
 void conf_errors_sort(struct conf_errors *errors, const char *main_path)
 {
     if (errors->count > 1)
         qsort_r(errors->list, errors->count, sizeof(*errors->list), compare_errors,
                 (void *)(uintptr_t)main_path);
+    drop_repeated(errors, main_path);
 }
 
 void conf_error_print(const struct conf_error *error, FILE *out)

@@ -14,7 +14,8 @@ void conf_errors_add(struct conf_errors *errors, struct conf_place at, const cha
 void conf_errors_warn(struct conf_errors *errors, struct conf_place at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Put the errors into the order of the files, the one at `main_path` first, and of their lines. */
+/* Put the errors into the order of the files, the one at `main_path` first, and of their lines; of
+ * equal ones in a line one stays. */
 void conf_errors_sort(struct conf_errors *errors, const char *main_path);
 
 #endif

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/options.h"
@@ -172,4 +173,58 @@ const char *option_nearest(enum option_where where, const char *const *more, con
         }
     }
     return nearest;
+}
+
+/* --- what to say of a wrong name -------------------------------------------------------------- */
+
+#define PREFIX_MIN 3 /* fewer letters say nothing */
+
+static bool begins_alike(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b), len = la < lb ? la : lb;
+
+    return len >= PREFIX_MIN && strncmp(a, b, len) == 0;
+}
+
+/* Is it misspelt, and not another word? */
+static bool is_near(const char *name, const char *known)
+{
+    size_t la = strnlen(name, NAME_MAX_LEN), lb = strlen(known);
+
+    return 3 * (size_t)edit_distance(name, known) <= (la > lb ? la : lb);
+}
+
+/* The name of that number, from 0 on; NULL when there are no more. */
+static const char *name_at(enum option_where where, const char *const *more, size_t number)
+{
+    for (; more != NULL && *more != NULL; more++) {
+        if (number-- == 0)
+            return *more;
+    }
+    for (size_t i = 0; i < TABLE_COUNT && where != WHERE_COUNT; i++) {
+        if (option_allowed(&table[i], where) && number-- == 0)
+            return table[i].name;
+    }
+    return NULL;
+}
+
+int option_print_hint(enum option_where where, const char *const *more, const char *name, char *out,
+                      size_t size)
+{
+    const char *near = option_nearest(where, more, name), *known;
+    int used;
+
+    if (!is_near(name, near)) {
+        for (size_t i = 0; (near = name_at(where, more, i)) != NULL && !begins_alike(name, near);)
+            i++;
+    }
+    if (near != NULL)
+        return snprintf(out, size, "the nearest known one is \"%s\"", near);
+    used = snprintf(out, size, "allowed:");
+    for (size_t i = 0; (known = name_at(where, more, i)) != NULL; i++) {
+        size_t at = (size_t)used < size ? (size_t)used : size;
+
+        used += snprintf(out + at, size - at, "%s %s", i > 0 ? "," : "", known);
+    }
+    return used;
 }

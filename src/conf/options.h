@@ -71,6 +71,13 @@ bool option_is_of_streams(const struct option *o);
  * for none), the one that is the fewest edits away from `name`. */
 const char *option_nearest(enum option_where where, const char *const *more, const char *name);
 
+/* What to say of `name`, which is none of those: that one of them is near, if it is; else which
+ * there are. As snprintf(3). */
+int option_print_hint(enum option_where where, const char *const *more, const char *name, char *out,
+                      size_t size);
+
+#define OPTION_HINT_MAX 512 /* room for any */
+
 /* Give every option allowed in `where` its default. `base` is the struct named there. */
 void option_set_defaults(enum option_where where, void *base);
 

@@ -85,11 +85,25 @@ struct addr_spec {
     char name[256];      /* ADDR_NAME, ADDR_PATH, ADDR_SYSTEMD: the name; else empty */
 };
 
+/* What an address is for: of that alone speaks what is said of a wrong one. */
+enum addr_use {
+    ADDR_FOR_ANYTHING,
+    ADDR_TO_LISTEN,   /* no host name */
+    ADDR_OF_UPSTREAM, /* no wildcard, nothing that is passed */
+    ADDR_OF_HTTP,     /* neither, and no scheme */
+};
+
 /*
  * Read an address. Returns NULL and fills *out, or returns what is wrong and what is allowed
  * (static text, for the end of an error message). Host names follow RFC 1123 section 2.1 (letters,
- * digits, hyphens and underscores, labels of at most 63 bytes, 253 in all).
+ * digits, hyphens and underscores, labels of at most 63 bytes, 253 in all). An address that is one,
+ * but not for that use, is no error here.
  */
-const char *addr_spec_parse(const char *text, struct addr_spec *out);
+const char *addr_spec_parse_for(enum addr_use use, const char *text, struct addr_spec *out);
+
+static inline const char *addr_spec_parse(const char *text, struct addr_spec *out)
+{
+    return addr_spec_parse_for(ADDR_FOR_ANYTHING, text, out);
+}
 
 #endif

@@ -9,8 +9,29 @@
 
 #define PATH_MAX_BYTES (sizeof(((struct sockaddr_un *)0)->sun_path))
 
-#define HOST_ALLOWED "allowed: an IPv4 address, [IPv6 address], host name or *, then :PORT"
 #define NAME_ALLOWED "allowed: names such as www.example.com"
+
+/* What can be missing, and what is allowed there. */
+enum missing { MISSING_ALL, MISSING_HOST, MISSING_PORT, MISSING_COUNT };
+
+#define MISSING(allowed)                                                                           \
+    {                                                                                              \
+        [MISSING_ALL] = "the address is empty, allowed: " allowed,                                 \
+        [MISSING_HOST] = "the host is missing, allowed: " allowed,                                 \
+        [MISSING_PORT] = "the port is missing, allowed: " allowed                                  \
+    }
+
+static const char *const missing[][MISSING_COUNT] = {
+    [ADDR_FOR_ANYTHING] = MISSING("an IPv4 address, [IPv6 address], host name or *, then :PORT"),
+    [ADDR_TO_LISTEN] = MISSING("an IPv4 address, [IPv6 address] or *, then :PORT"),
+    [ADDR_OF_UPSTREAM] = MISSING("an IPv4 address, [IPv6 address] or host name, then :PORT"),
+    [ADDR_OF_HTTP] = MISSING("an IPv4 address or [IPv6 address], then :PORT")};
+
+static const char *const unknown_scheme[] = {
+    [ADDR_FOR_ANYTHING] = "unknown scheme, allowed: tcp:, udp:, unix:, systemd:",
+    [ADDR_TO_LISTEN] = "unknown scheme, allowed: tcp:, udp:, unix:, systemd:",
+    [ADDR_OF_UPSTREAM] = "unknown scheme, allowed: tcp:, udp:, unix:",
+    [ADDR_OF_HTTP] = "it has a scheme, allowed: an IPv4 address or [IPv6 address], then :PORT"};
 
 static bool is_digit(char c)
 {
@@ -71,8 +92,6 @@ static const char *check_host_name(const char *name)
 
     if (len > 0 && name[len - 1] == '.')
         len--; /* the root, spelled out */
-    if (len == 0)
-        return "the host is missing, " HOST_ALLOWED;
     if (len > 253)
         return "the host name is too long, allowed: 253 characters";
     for (size_t i = 0; i < len; i++) {
@@ -147,17 +166,34 @@ static const char *parse_ipv6(char *host, struct addr *out)
 }
 
 /* More than one colon outside brackets: most likely an IPv6 address, else a scheme. */
-static const char *explain_colons(const char *text)
+static const char *explain_colons(enum addr_use use, const char *text)
 {
     if (text[strspn(text, "0123456789abcdefABCDEF:.%")] == '\0' || strstr(text, "::") != NULL)
         return "an IPv6 address must stand in brackets, such as [2001:db8::1]:80";
-    return "unknown scheme, allowed: tcp:, udp:, unix:, systemd:";
+    return unknown_scheme[use];
 }
 
-static const char *parse_host(const char *text, size_t len, struct addr_spec *out)
+/* Where no name is allowed, what is wrong with one is no matter. */
+static const char *parse_name(enum addr_use use, const char *host, struct addr_spec *out)
+{
+    bool no_names = use == ADDR_TO_LISTEN || use == ADDR_OF_HTTP;
+    const char *error;
+
+    if (host[0] == '\0' || strcmp(host, ".") == 0)
+        return missing[use][MISSING_HOST];
+    error = check_host_name(host);
+    if (error == NULL || (no_names && host[strspn(host, "0123456789.")] != '\0')) {
+        out->kind = ADDR_NAME;
+        memcpy(out->name, host, strlen(host) + 1);
+        return NULL;
+    }
+    return error;
+}
+
+static const char *parse_host(enum addr_use use, const char *text, size_t len,
+                              struct addr_spec *out)
 {
     char host[sizeof(out->name)];
-    const char *error;
 
     if (len >= sizeof(host))
         return "the host name is too long, allowed: 253 characters";
@@ -172,12 +208,7 @@ static const char *parse_host(const char *text, size_t len, struct addr_spec *ou
         out->literal.family = AF_INET;
         return NULL;
     }
-    error = check_host_name(host);
-    if (error == NULL) {
-        out->kind = ADDR_NAME;
-        memcpy(out->name, host, len + 1);
-    }
-    return error;
+    return parse_name(use, host, out);
 }
 
 static const char *parse_bracketed(const char *text, struct addr_spec *out)
@@ -202,13 +233,13 @@ static const char *parse_bracketed(const char *text, struct addr_spec *out)
     return parse_ports(end + 2, out);
 }
 
-static const char *parse_inet(const char *text, struct addr_spec *out)
+static const char *parse_inet(enum addr_use use, const char *text, struct addr_spec *out)
 {
     const char *colon = strchr(text, ':');
     const char *error;
 
     if (*text == '\0')
-        return "the address is empty, " HOST_ALLOWED;
+        return missing[use][MISSING_ALL];
     if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "systemd:", 8) == 0)
         return "unix: and systemd: stand alone, without tcp: or udp: before them";
     if (strncmp(text, "//", 2) == 0)
@@ -218,10 +249,10 @@ static const char *parse_inet(const char *text, struct addr_spec *out)
     if (*text == '[')
         return parse_bracketed(text, out);
     if (colon == NULL)
-        return "the port is missing, " HOST_ALLOWED;
+        return missing[use][MISSING_PORT];
     if (strchr(colon + 1, ':') != NULL)
-        return explain_colons(text);
-    error = parse_host(text, (size_t)(colon - text), out);
+        return explain_colons(use, text);
+    error = parse_host(use, text, (size_t)(colon - text), out);
     return error != NULL ? error : parse_ports(colon + 1, out);
 }
 
@@ -267,7 +298,7 @@ static const char *parse_systemd(const char *name, struct addr_spec *out)
     return NULL;
 }
 
-const char *addr_spec_parse(const char *text, struct addr_spec *out)
+const char *addr_spec_parse_for(enum addr_use use, const char *text, struct addr_spec *out)
 {
     memset(out, 0, sizeof(*out));
     if (strncmp(text, "unix:", 5) == 0)
@@ -281,5 +312,5 @@ const char *addr_spec_parse(const char *text, struct addr_spec *out)
         out->scheme = ADDR_SCHEME_UDP;
         text += 4;
     }
-    return parse_inet(text, out);
+    return parse_inet(use, text, out);
 }

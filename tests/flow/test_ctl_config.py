@@ -125,7 +125,7 @@ def bad_rules(t):
     listen, at = w.free(), w.file("x")
     for args, status, said in (
             (("8080", w.to), 1, '%s:4: rule "x": listen "8080": the port is missing, allowed: an '
-             "IPv4 address, [IPv6 address], host name or *, then :PORT\n" % at),
+             "IPv4 address, [IPv6 address] or *, then :PORT\n" % at),
             ((listen + ",", w.to), 1, '%s:4: rule "x": listen "": ' % at),
             ((listen, w.to, "--max", "0"), 1, '%s:6: rule "x": max_connections = 0 is out of range'
              % at),

@@ -153,6 +153,41 @@ START_TEST(what_is_no_address_is_refused)
 }
 END_TEST
 
+#define TO_LISTEN "allowed: an IPv4 address, [IPv6 address] or *, then :PORT"
+#define UPSTREAM  "allowed: an IPv4 address, [IPv6 address] or host name, then :PORT"
+#define OF_HTTP   "allowed: an IPv4 address or [IPv6 address], then :PORT"
+
+/* What is said to be allowed is what is, for that use. */
+START_TEST(of_each_use_only_what_it_allows_is_told)
+{
+    static const struct {
+        enum addr_use use;
+        const char *text, *error;
+    } cases[] = {
+        {ADDR_TO_LISTEN, "2222", "the port is missing, " TO_LISTEN},
+        {ADDR_TO_LISTEN, "", "the address is empty, " TO_LISTEN},
+        {ADDR_TO_LISTEN, ":80", "the host is missing, " TO_LISTEN},
+        {ADDR_TO_LISTEN, "a b:80", NULL}, /* a host name, which is refused as one */
+        {ADDR_TO_LISTEN, "300.1.1.1:80", NO_IPV4},
+        {ADDR_TO_LISTEN, "x:y:80", SCHEME},
+        {ADDR_OF_UPSTREAM, "udp:2222", "the port is missing, " UPSTREAM},
+        {ADDR_OF_UPSTREAM, "a b:80", CHARACTER},
+        {ADDR_OF_UPSTREAM, ".:80", "the host is missing, " UPSTREAM},
+        {ADDR_OF_UPSTREAM, "x:y:80", "unknown scheme, allowed: tcp:, udp:, unix:"},
+        {ADDR_OF_HTTP, "9090", "the port is missing, " OF_HTTP},
+        {ADDR_OF_HTTP, "http://127.0.0.1:80", "it has a scheme, " OF_HTTP},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct addr_spec spec;
+
+        ck_assert_pstr_eq(addr_spec_parse_for(cases[i].use, cases[i].text, &spec), cases[i].error);
+        if (cases[i].error == NULL)
+            ck_assert_int_eq(spec.kind, ADDR_NAME);
+    }
+}
+END_TEST
+
 START_TEST(the_longest_unix_names_fit)
 {
     struct addr_spec spec;
@@ -308,6 +343,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, every_form_is_read, 0, (int)COUNT_OF(specs));
     tcase_add_loop_test(tcase, what_is_no_address_is_refused, 0, (int)COUNT_OF(wrong));
+    tcase_add_test(tcase, of_each_use_only_what_it_allows_is_told);
     tcase_add_test(tcase, the_longest_unix_names_fit);
     tcase_add_test(tcase, an_abstract_name_has_no_nul_at_its_end);
     tcase_add_test(tcase, the_kernel_s_form_keeps_the_address);

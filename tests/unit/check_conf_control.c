@@ -92,6 +92,9 @@ static const struct wrong wrong[] = {
     {"control = \"/x\";", "a = { listen = \"unix:/x\"; upstream = \"h:1\"; };",
      "c:2: daemon: control" TAKEN},
     {"http = \"localhost:80\";", RULE_A, "c:2: daemon: http = \"localhost:80\"" NO_ADDRESS},
+    {"http = \"9090\";", RULE_A,
+     "c:2: daemon: http = \"9090\": the port is missing, allowed: an IPv4 address or [IPv6 "
+     "address], then :PORT\n"},
     {"http = \"*:80\";", RULE_A, "c:2: daemon: http = \"*:80\"" NO_ADDRESS},
     {"http = \"127.0.0.1:80-81\";", RULE_A, "c:2: daemon: http = \"127.0.0.1:80-81\"" NO_ADDRESS},
     {"http = \"udp:127.0.0.1:80\";", RULE_A, "c:2: daemon: http = \"udp:127.0.0.1:80\"" NO_ADDRESS},

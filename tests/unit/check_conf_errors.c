@@ -38,6 +38,10 @@ static const struct {
      "c:2: \"daemon\" must be a group: daemon = { ... };\n"
      "c:3: \"defaults\" must be a group: defaults = { ... };\n"},
     {"rule = { " RULE_A " };", "c:1: unknown group \"rule\", the nearest known one is \"rules\"\n"},
+    {"logs = 1;\ninclude = 1;\nrul = {};\nrules = { " RULE_A " };",
+     "c:1: unknown group \"logs\", allowed: daemon, defaults, rules\n"
+     "c:2: unknown group \"include\", allowed: daemon, defaults, rules\n"
+     "c:3: unknown group \"rul\", the nearest known one is \"rules\"\n"},
     {"rules = { " RULE_A " };\nengine = \"auto\";\n"
      "listen = \"*:80\";\nupstream = 5;\nrelay = \"copy\";",
      "c:2: \"engine\" stands outside any group, it belongs in the group \"daemon\"\n"
@@ -46,6 +50,9 @@ static const struct {
      "c:5: \"relay\" stands outside any group, it belongs in a rule or in \"defaults\"\n"},
 
     /* syntax */
+    {"rules = { a = { x y }; b = { x y };\n c = { x y }; };",
+     "c:1: syntax error, allowed: NAME = VALUE; with texts in quotes\n"
+     "c:2: syntax error, allowed: NAME = VALUE; with texts in quotes\n"},
     {"rules = {\n a = {\n  listen = \"*:80\"\n", "c:2: \"{\" is never closed, \"}\" is missing\n"},
     {"rules = {\n a = { listen = ( \"*:80\" };\n};",
      "c:2: \"}\" does not close the \"(\" of line 2, \")\" would\n"},
@@ -86,6 +93,19 @@ static const struct {
     {"daemon = {\n engin = \"auto\";\n relay = \"copy\";\n};\nrules = { " RULE_A " };",
      "c:2: daemon: unknown option \"engin\", the nearest known one is \"engine\"\n"
      "c:3: daemon: \"relay\" belongs in a rule or in \"defaults\"\n"},
+    {"daemon = {\n logs = 1;\n log = 1;\n userx = 1; };\n"
+     "rules = { a = { listen = \"*:80\"; upstream = \"h:1\";\n foo = 1; idle = 2; }; };",
+     "c:2: daemon: unknown option \"logs\", allowed: engine, log_level, log_format, log_target, "
+     "drain_timeout, watch_config, exit_idle_time, user, group, control, control_mode, "
+     "control_owner, control_group, http\n"
+     "c:3: daemon: unknown option \"log\", the nearest known one is \"log_level\"\n"
+     "c:4: daemon: unknown option \"userx\", the nearest known one is \"user\"\n"
+     "c:6: rule \"a\": unknown option \"foo\", allowed: listen, upstream, max_connections, "
+     "on_limit, "
+     "connect_timeout, idle_timeout, half_close_timeout, udp_timeout, udp_replies, keepalive, "
+     "keepalive_idle, keepalive_interval, keepalive_count, on_change, persist, relay, backlog, "
+     "socket_mode, socket_owner, socket_group, interface, source, broadcast, ttl, source_port\n"
+     "c:6: rule \"a\": unknown option \"idle\", the nearest known one is \"idle_timeout\"\n"},
     {"daemon = { drain_timeout = \"off\"; };\nrules = { " RULE_A " };",
      "c:1: daemon: drain_timeout = \"off\" is not available here, allowed: \"0s\" to \"1d\"\n"},
     {"defaults = {\n listen = \"*:80\";\n log_level = \"info\";\n relay = \"spice\";\n};\n"
@@ -112,7 +132,7 @@ static const struct {
     {"rules = { a = { listen = \"1.2.3.4:1\"; upstream = \"bad\"; max_connections = 5;\n"
      " max_connections = 6; relay = \"x\"; }; };",
      "c:1: rule \"a\": upstream \"bad\": the port is missing, allowed: an IPv4 address, [IPv6 "
-     "address], host name or *, then :PORT\n"
+     "address] or host name, then :PORT\n"
      "c:2: \"max_connections\" is set twice, first on line 1\n"
      "c:2: rule \"a\": relay = \"x\" is unknown, allowed: \"auto\", \"copy\", \"splice\"\n"},
     {"daemon = { log_level = \"info\"\n log_level = \"x\" \"y\"\n engine = 5; };\n"
@@ -157,7 +177,7 @@ static const struct {
      " a = { listen = \"1.2.3.4:3\"; upstream = \"h\"; }; };",
      "c:4: rule \"a\" is defined twice, first at c:2\n"
      "c:4: rule \"a\": upstream \"h\": the port is missing, allowed: an IPv4 address, [IPv6 "
-     "address], host name or *, then :PORT\n"},
+     "address] or host name, then :PORT\n"},
     {"rules = { a*b = { listen = \"1.2.3.4:2\"; upstream = \"h:1\"; }; };",
      "c:1: the rule's name \"a*b\" has a *, allowed: letters, digits, \"_\" and \"-\"\n"},
     {"rules = { a2345678901234567890123456789012345678901234567890123456789012345 = "
@@ -195,7 +215,9 @@ static const struct {
      "c:1: rule \"a\": listen \"*:1\" is for TCP but upstream \"udp:h:1\" for UDP, allowed: the "
      "same, or an upstream without a scheme, which takes its listener's\n"
      "c:1: rule \"a\": listen: max_connections = 0 is out of range, allowed: 1 to 1000000\n"
-     "c:1: rule \"a\": listen: unknown option \"port\", the nearest known one is \"source\"\n"
+     "c:1: rule \"a\": listen: unknown option \"port\", allowed: address, max_connections, "
+     "backlog, "
+     "socket_mode, socket_owner, socket_group, interface, source, broadcast\n"
      "c:2: rule \"a\": listen: \"relay\" belongs in a rule or in \"defaults\"\n"},
     {"rules = { a = { listen = [\n \"localhost:80\", \"udp:*:0\",\n \"*:0\", \"[::1]:65536\",\n"
      " \"h:2-1\"\n\n ]; upstream = \"x:1\"; }; };",
@@ -284,7 +306,7 @@ START_TEST(control_characters_do_not_reach_the_terminal)
     expect_errors(
         text, strlen(text),
         "c:1: rule \"a\": listen \"?[2J\": the port is missing, allowed: an IPv4 address, "
-        "[IPv6 address], host name or *, then :PORT\n");
+        "[IPv6 address] or *, then :PORT\n");
 }
 END_TEST
 

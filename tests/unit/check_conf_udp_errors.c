@@ -29,7 +29,7 @@ static const struct {
      "address such as 127.0.0.1 or [::1], or * for all\n"
      "c:2: rule \"b\": listen \"udp:/x\": a UNIX socket is written unix:/path or unix:@name\n"
      "c:2: rule \"b\": upstream \"udp:h\": the port is missing, allowed: an IPv4 address, [IPv6 "
-     "address], host name or *, then :PORT\n"},
+     "address] or host name, then :PORT\n"},
 
     /* what TCP has not */
     {"a = { listen = [ \"*:1\",\n\"udp:*:1\" ]; upstream = [ \"1.2.3.4:1\", \"1.2.3.5:1\" ]; };\n"
@@ -149,7 +149,7 @@ static const struct {
      "c:7: rule \"g\": listen \"udp:239.1.2.3:4\": broadcast can't be set here, it is for udp: "
      "addresses of IPv4 and udp:*, but not for groups\n"
      "c:8: rule \"h\": upstream \"h\": the port is missing, allowed: an IPv4 address, [IPv6 "
-     "address], host name or *, then :PORT\n"},
+     "address] or host name, then :PORT\n"},
     {"a = { listen = \"udp:239.1.2.3:1\"; upstream = \"h:1\";\n source = \"2001:db8::1\"; };\n"
      "b = { listen = \"udp:[ff05::1]:1\"; upstream = \"h:1\"; source = [ \"::1\", \"1.2.3.4\" ]; "
      "};\n"
