@@ -174,7 +174,7 @@ static ssize_t fill(struct stream *st, char *to, size_t size)
     if (r->own_left > 0)
         return take_own(r, to, size);
     if (r->last)
-        return -1;
+        return STREAM_OVER;
     taken = ring_take(&r->events->ring, &r->at, to, size);
     if (taken > 0)
         r->in_line = to[taken - 1] != '\n';

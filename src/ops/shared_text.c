@@ -45,7 +45,7 @@ static ssize_t fill(struct stream *st, char *to, size_t size)
     size_t left = s->text->size - s->sent;
 
     if (left == 0)
-        return -1;
+        return STREAM_OVER;
     if (size > left)
         size = left;
     memcpy(to, s->text->bytes + s->sent, size);
