@@ -31,11 +31,14 @@ static int asked(const struct stall *s)
 static void on_time(int number, siginfo_t *info, void *context)
 {
     const struct stall *s = info->si_value.sival_ptr;
-    int error = errno, by = asked(s);
+    int error = errno, by;
     sigset_t one;
 
     (void)number;
     (void)context;
+    if (info->si_code != SI_TIMER)
+        return; /* somebody else's, which has no value of ours */
+    by = asked(s);
     if (by != 0) {
         tcsetattr(STDOUT_FILENO, TCSANOW, &s->modes);
         signal(by, SIG_DFL);

@@ -5,6 +5,7 @@ descriptors that are closed; and answers that only look like some."""
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -160,36 +161,71 @@ def wait_writing(pid):
         pass
 
 
+class Top:
+    """top on a terminal of which this is the other end, with rules that are others at each look."""
+
+    def __init__(self, t, rules=1, columns=80, rows=24, name="web"):
+        looks = [0]
+
+        def answer(query):
+            looks[0] += 1
+            return {"rules": [rule("%s%d-%d" % (name, i, looks[0]), bytes_in=looks[0] * 99999)
+                              for i in range(rules)]}
+
+        if os.path.exists(t.path("fake.sock")):
+            os.unlink(t.path("fake.sock"))
+        fake = FakeDaemon(t, {("GET", "/v1/status"): (200, {"version": "1", "pid": 7}),
+                              ("GET", "/v1/rules"): (200, answer)})
+        ctl = Ctl(t, fake.path)
+        if "no top" in ctl.run("top")[2]:
+            raise Skip("built without top")
+        self.looks = looks
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.before = termios.tcgetattr(self.slave)
+        self.child = t.spawn(["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"] +
+                             ctl.argv("top", "--interval=100ms"), stdin=self.slave,
+                             stdout=self.slave, stderr=self.slave, env=ctl.environment())
+        self.out = b""
+        while name.encode() not in self.out:
+            self.read()
+        check(termios.tcgetattr(self.slave) != self.before, "the terminal is taken")
+
+    def read(self, size=65536):
+        check(select.select([self.master], [], [], 20)[0], "it writes: %r" % self.child.poll())
+        self.out += os.read(self.master, size)
+
+    def wait(self, status):
+        """It ends so, and the terminal is as it was."""
+        check_equal(self.child.wait(timeout=20), status, "how it ends")
+        check_equal(termios.tcgetattr(self.slave), self.before, "the terminal's modes")
+
+    def close(self):
+        os.close(self.slave)
+        os.close(self.master)
+
+
 @test("top: a signal ends it also while its terminal takes nothing", modes=ONCE)
 def stalled(t):
-    looks = [0]
-
-    def rules(query):
-        looks[0] += 1
-        return {"rules": [rule("web%d" % looks[0], bytes_in=looks[0] * 99999)]}
-
-    fake = FakeDaemon(t, {("GET", "/v1/status"): (200, {"version": "1", "pid": 7}),
-                          ("GET", "/v1/rules"): (200, rules)})
-    ctl = Ctl(t, fake.path)
-    if "no top" in ctl.run("top")[2]:
-        raise Skip("built without top")
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        before = termios.tcgetattr(slave)
-        child = t.spawn(["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"] +
-                        ctl.argv("top", "--interval=100ms"), stdin=slave, stdout=slave,
-                        stderr=slave, env=ctl.environment())
-        out = b""
-        while b"web" not in out:
-            out += os.read(master, 65536)
-        check(termios.tcgetattr(slave) != before, "the terminal is taken")
-        termios.tcflow(slave, termios.TCOOFF)
-        wait_writing(child.pid)
-        child.send_signal(number)
-        check_equal(child.wait(timeout=20), -number, "it ends by the signal")
-        check_equal(termios.tcgetattr(slave), before, "the terminal's modes")
-        os.close(slave)
-        os.close(master)
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+    tops = [Top(t) for _ in ends]
+    for top, number in zip(tops, ends):
+        termios.tcflow(top.slave, termios.TCOOFF)
+        wait_writing(top.child.pid)
+        top.child.send_signal(number)
+    for top, number in zip(tops, ends):
+        top.wait(-number)
+        top.close()
 
 
+@test("top: somebody else's alarm is nothing to it", modes=ONCE)
+def alarm(t):
+    top = Top(t)
+    for _ in range(3):
+        looks = top.looks[0]
+        top.child.send_signal(signal.SIGALRM)
+        while top.looks[0] < looks + 2:
+            top.read()
+    top.child.send_signal(signal.SIGTERM)
+    top.wait(-signal.SIGTERM)
+    top.close()
