@@ -3,7 +3,6 @@
  * does nothing when there is nothing to do. */
 #include "config.h"
 
-#include <grp.h>
 #include <microhttpd.h>
 #include <sys/resource.h>
 
@@ -58,9 +57,6 @@ static void done(struct stream *st)
 static struct answer *serve(void *arg, struct request *rq)
 {
     struct served *s = arg;
-    pid_t pid = 0;
-    uid_t uid = 0;
-    char text[64];
 
     if (strcmp(request_path(rq), "/later") == 0) {
         s->waiting = rq;
@@ -73,12 +69,7 @@ static struct answer *serve(void *arg, struct request *rq)
         *st = (struct stream){.fill = fill, .done = done, .is_endless = true};
         return answer_stream("text/plain", st);
     }
-    if (request_peer(rq, &pid, &uid))
-        ck_assert_int_eq(pid, getpid());
-    else
-        ck_assert(!s->w.server.is_local);
-    snprintf(text, sizeof(text), "<%s %u>", request_may_steer(rq) ? "may" : "may not", uid);
-    return text_answer(200, text);
+    return text_answer(200, "<here>");
 }
 
 static bool set_up(struct served *s, int way)
@@ -308,101 +299,6 @@ START_TEST(idle_clients_are_closed_and_waiting_ones_are_not)
 }
 END_TEST
 
-/* --- rights ----------------------------------------------------------------------------------- */
-
-struct who {
-    uid_t uid;
-    gid_t gid;
-    gid_t also; /* a supplementary group; 0: none */
-    bool may;
-};
-
-/* The kernel remembers who connected, whatever becomes of it later. */
-static void try_who(struct served *s, const struct who *who)
-{
-    struct client c;
-
-    ck_assert_int_eq(setgroups(who->also != 0, &who->also), 0);
-    ck_assert_int_eq(setegid(who->gid), 0);
-    ck_assert_int_eq(seteuid(who->uid), 0);
-    ask(s, &c);
-    ck_assert_int_eq(seteuid(0), 0);
-    ck_assert_int_eq(setegid(0), 0);
-    ck_assert_int_eq(setgroups(0, NULL), 0);
-    client_await(&s->w, &c, ">", 1);
-    ck_assert_msg((strstr(c.text, "<may ") && !strstr(c.text, "<may not")) == who->may,
-                  "%u %u %u: %s", who->uid, who->gid, who->also, c.text);
-    client_close(&c);
-}
-
-static const struct who those[] = {
-    {.uid = 0, .gid = 0, .may = true},
-    {.uid = 1000, .gid = 1000, .may = true},
-    {.uid = 1001, .gid = 1000, .may = false},
-    {.uid = 1001, .gid = 1001, .may = false},
-    {.uid = 1001, .gid = 50, .may = true},
-    {.uid = 1001, .gid = 1001, .also = 50, .may = true},
-    {.uid = 1001, .gid = 1001, .also = 51, .may = false},
-};
-
-START_TEST(root_the_owner_and_the_group_may_steer)
-{
-    struct served s;
-
-    if (geteuid() != 0 || !set_up(&s, _i))
-        return;
-    s.w.server.owner = 1000;
-    s.w.server.group = 50;
-    s.w.server.group_may = true;
-    start(&s);
-    for (size_t i = 0; i < COUNT_OF(those); i++) {
-        struct who who = those[i];
-
-        who.may &= s.w.server.is_local;
-        try_who(&s, &who);
-    }
-    tear_down(&s);
-}
-END_TEST
-
-START_TEST(the_group_may_not_unless_the_mode_says_so)
-{
-    struct served s;
-
-    if (geteuid() != 0 || !set_up(&s, _i))
-        return;
-    s.w.server.owner = 1000;
-    s.w.server.group = 50;
-    start(&s);
-    for (size_t i = 0; i < COUNT_OF(those); i++) {
-        struct who who = those[i];
-
-        who.may &= s.w.server.is_local && who.gid != 50 && who.also != 50;
-        try_who(&s, &who);
-    }
-    tear_down(&s);
-}
-END_TEST
-
-/* Who the server itself runs as. */
-START_TEST(the_servers_own_user_may_steer)
-{
-    struct served s;
-    struct client c;
-
-    if (!set_up(&s, _i))
-        return;
-    if (geteuid() == 0)
-        ck_assert_int_eq(setuid(1002), 0);
-    start(&s);
-    ask(&s, &c);
-    client_await(&s.w, &c, ">", 1);
-    ck_assert_ptr_nonnull(strstr(c.text, s.w.server.is_local ? "<may 1002>" : "<may not 0>"));
-    client_close(&c);
-    tear_down(&s);
-}
-END_TEST
-
 /* --- no HTTP ---------------------------------------------------------------------------------- */
 
 struct bad {
@@ -486,15 +382,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        clients_above_the_limit_wait,
-        endless_streams_leave_places,
-        who_has_no_descriptor_waits,
-        nothing_spins_without_descriptors,
-        nothing_is_done_for_clients_that_wait,
-        idle_clients_are_closed_and_waiting_ones_are_not,
-        root_the_owner_and_the_group_may_steer,
-        the_group_may_not_unless_the_mode_says_so,
-        the_servers_own_user_may_steer,
+        clients_above_the_limit_wait,          endless_streams_leave_places,
+        who_has_no_descriptor_waits,           nothing_spins_without_descriptors,
+        nothing_is_done_for_clients_that_wait, idle_clients_are_closed_and_waiting_ones_are_not,
         who_speaks_no_http_is_closed,
     };
 
