@@ -4,11 +4,17 @@
 #include "ctl/top_stall.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define PATIENCE_NS 250000000l /* a signal ends a write that takes longer */
+#define LOOK_NS 250000000l
+/* Looks at which nothing had moved, before a signal ends us: 3 s. The far side of a pseudo-terminal
+ * makes room only when it has read some 4 kB. */
+#define PATIENCE 12
 
 /* The signal that asks us to end; 0: none does. */
 static int asked(const struct stall *s)
@@ -24,13 +30,47 @@ static int asked(const struct stall *s)
     return *s->ended_by;
 }
 
+/* All that we have ever written (proc(5), io): also a part of what is being written now, for to be
+ * interrupted ends a write(2) that has written something. 0: there is no telling. */
+static uint64_t written(void)
+{
+    char text[256];
+    int fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    uint64_t sum = 0;
+    const char *at;
+
+    if (fd >= 0)
+        close(fd);
+    text[size > 0 ? size : 0] = '\0';
+    at = strstr(text, "wchar: ");
+    for (at += at ? strlen("wchar: ") : 0; at && *at >= '0' && *at <= '9'; at++)
+        sum = sum * 10 + (uint64_t)(*at - '0');
+    return sum;
+}
+
+/* Has the terminal taken nothing for so long that it won't? A line tells how much is under way
+ * (ioctl_tty(2)); a pseudo-terminal says 0. */
+static bool is_stuck(struct stall *s)
+{
+    uint64_t now = written();
+    int queued;
+
+    if (ioctl(STDOUT_FILENO, TIOCOUTQ, &queued) != 0)
+        queued = 0;
+    s->idle = now == s->written && queued >= s->queued ? s->idle + 1 : 0;
+    s->written = now;
+    s->queued = queued;
+    return s->idle >= PATIENCE;
+}
+
 /*
  * In the middle of anything (signal-safety(7)). The modes are what can be given back; whatever is
  * written would only wait behind the rest.
  */
 static void on_time(int number, siginfo_t *info, void *context)
 {
-    const struct stall *s = info->si_value.sival_ptr;
+    struct stall *s = info->si_value.sival_ptr;
     int error = errno, by;
     sigset_t one;
 
@@ -38,7 +78,7 @@ static void on_time(int number, siginfo_t *info, void *context)
     (void)context;
     if (info->si_code != SI_TIMER)
         return; /* somebody else's, which has no value of ours */
-    by = asked(s);
+    by = is_stuck(s) ? asked(s) : 0;
     if (by != 0) {
         tcsetattr(STDOUT_FILENO, TCSANOW, &s->modes);
         signal(by, SIG_DFL);
@@ -87,7 +127,8 @@ static void set(struct stall *s, long ns)
 
 void stall_begin(struct stall *s)
 {
-    set(s, PATIENCE_NS);
+    s->idle = 0;
+    set(s, LOOK_NS);
 }
 
 void stall_end(struct stall *s)

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 from ctl import Ctl, FakeDaemon
 from harness import ONCE, Failure, Skip, check, check_equal, test, wait_for
@@ -216,6 +217,26 @@ def stalled(t):
     for top, number in zip(tops, ends):
         top.wait(-number)
         top.close()
+
+
+@test("top: a signal waits for a terminal that is slow, and gives it back", modes=ONCE)
+def slow(t):
+    top = Top(t, rules=60, columns=200, rows=64, name="a-name-that-is-somewhat-longer")
+    os.close(top.slave)
+    wait_writing(top.child.pid)
+    top.child.send_signal(signal.SIGTERM)
+    try:
+        # Slowly, as that is what is to be seen, and not all that it waits with before it can go on.
+        while top.child.poll() is None:
+            top.read(512)
+            time.sleep(0.03)
+        while True:
+            top.read()
+    except OSError:
+        pass  # it has the other end no more
+    check_equal(top.child.wait(timeout=20), -signal.SIGTERM, "how it ends")
+    check(b"\x1b[?1049l" in top.out[-100:], "its last: %r" % top.out[-100:])
+    os.close(top.master)
 
 
 @test("top: somebody else's alarm is nothing to it", modes=ONCE)
