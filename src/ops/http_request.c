@@ -2,15 +2,17 @@
 /* A request: from its first line to the handler, and its end. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ops/http_parts.h"
 
-#define BODY_MOST (64u * 1024)   /* nothing here needs one */
-#define BODY_CUT  (1024u * 1024) /* who sends more than this is cut off */
-#define KEYS_MOST 64             /* of a query; refuse_keys() says so */
+#define BODY_MOST   (64u * 1024)   /* nothing here needs one */
+#define BODY_CUT    (1024u * 1024) /* who sends more than this is cut off */
+#define TARGET_MOST (16u * 1024)   /* path and query, as they are sent */
+#define KEYS_MOST   64             /* of a query; its refusal says so */
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
@@ -131,19 +133,24 @@ static bool has_many_keys(const char *uri)
     return keys > KEYS_MOST;
 }
 
-/* The library takes memory for each key of a query, and when that is used up it neither answers nor
- * closes. So this is said here, where nothing else is under way, and the connection ends. */
-static void refuse_keys(const struct request *rq)
+/*
+ * The library takes the memory of a connection for its line and for each key of the query, and when
+ * that is used up it neither answers nor closes. So it is said here, where nothing else is under
+ * way, and the connection ends.
+ */
+static void refuse(const struct request *rq, const char *status, const char *code,
+                   const char *message)
 {
-    static const char text[] =
-        "HTTP/1.1 400 Bad Request\r\n"
-        "Connection: close\r\n"
-        "Cache-Control: no-store\r\n"
-        "Content-Type: application/json\r\n\r\n"
-        "{\"error\":{\"code\":\"bad-request\",\"message\":\"the query has too many keys, allowed: "
-        "64\"}}\n";
+    char text[512];
+    int size = snprintf(text, sizeof(text),
+                        "HTTP/1.1 %s\r\n"
+                        "Connection: close\r\n"
+                        "Cache-Control: no-store\r\n"
+                        "Content-Type: application/json\r\n\r\n"
+                        "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
+                        status, code, message);
 
-    send(rq->fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    send(rq->fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(rq->fd, SHUT_RDWR);
 }
 
@@ -155,8 +162,10 @@ void *http_on_line(void *arg, const char *uri, struct MHD_Connection *connection
 
     (void)arg;
     http_end_request(rq);
-    if (has_many_keys(uri))
-        refuse_keys(rq); /* and without a path it is no request */
+    if (strlen(uri) > TARGET_MOST) /* without a path it is no request */
+        refuse(rq, "414 URI Too Long", "too-large", "a target of at most 16 KiB is allowed");
+    else if (has_many_keys(uri))
+        refuse(rq, "400 Bad Request", "bad-request", "the query has too many keys, allowed: 64");
     else
         rq->path = strndup(uri, strcspn(uri, "?"));
     return rq;

@@ -6,7 +6,7 @@ import socket
 
 import harness
 from api import Api, control
-from harness import ENGINE, check, check_equal, reset, test
+from harness import ENGINE, ONCE, check, check_equal, reset, test
 from under_load import UnderLoad
 
 REQUESTS = 60 if harness.SLOW else 400
@@ -158,3 +158,36 @@ def mangled(t):
     u.finish()
     u.d.settle()
     check_equal([l[""] for l in u.d.lines() if l.get("level") == "error"], [], "errors in the log")
+
+
+def status_of(where, request):
+    """What the first line of the answer says; the answer may come before all has been sent."""
+    with Api(where).open() as s:
+        try:
+            s.sendall(request)
+        except OSError:
+            pass
+        got = b""
+        while len(got) < 12:
+            data = s.recv(12 - len(got))
+            if not data:
+                break
+            got += data
+    return got.decode("latin-1")
+
+
+@test("api: a long line is answered, whatever it asks for", ONCE, ("control",))
+def long_lines(t):
+    ours, path = control(t)
+    port = t.port()
+    t.start({"web": {"listen": "127.0.0.1:%d" % t.port(), "upstream": "127.0.0.1:9"}},
+            daemon=dict(ours, http="127.0.0.1:%d" % port))
+    for where in path, ("127.0.0.1", port):
+        for keys in 1, 30, 62:
+            query = "&".join("k%d" % i for i in range(keys)) + "="
+            for size in list(range(1000, 34000, 1000)) + [16384, 16385]:
+                target = ("/v1/status?" + query).ljust(size, "x")
+                request = "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % target
+                check_equal(status_of(where, request.encode()),
+                            "HTTP/1.1 %d" % (400 if size <= 16384 else 414),
+                            "the answer to %d keys in %d bytes at %s" % (keys, size, where))
