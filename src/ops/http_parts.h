@@ -93,12 +93,17 @@ void http_run_soon(struct http *h);
 /* Listen for clients; 0 or a negative errno. */
 int http_listen(struct http *h);
 
-/* Look after a while for clients that have gone: when something has been read. */
-void http_look_later(struct http *h);
-
 /* The library has begun with a connection, or ended it (MHD_NotifyConnectionCallback). */
 void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
                         enum MHD_ConnectionNotificationCode what);
+
+/* So many have descriptors of the reserve, at most. */
+unsigned http_kept_most(const struct http *h);
+
+/* --- http_gone.c ------------------------------------------------------------------------------ */
+
+/* Look after a while for clients that have gone: when something has been read. */
+void http_look_later(struct http *h);
 
 /* Suspend the request's connection; that its client goes is watched for. */
 void http_sleep(struct request *rq);
@@ -106,9 +111,6 @@ void http_sleep(struct request *rq);
 /* The same until its turn, which comes soon: nothing is watched for. */
 void http_doze(struct request *rq);
 void http_wake(struct request *rq);
-
-/* So many have descriptors of the reserve, at most. */
-unsigned http_kept_most(const struct http *h);
 
 /* --- http_request.c --------------------------------------------------------------------------- */
 
