@@ -6,6 +6,7 @@ import io
 import json
 import socket
 
+import harness
 import udp
 from api import start, wall_ms
 from harness import ENGINE, Failure, check, check_equal, receive_exactly, reset, test, wait_for
@@ -303,7 +304,7 @@ def crowd(t, port, listener, count):
 
 def all_reset(ends):
     for s in ends:
-        s.settimeout(20)
+        s.settimeout(harness.DEADLINE)
         try:
             data = s.recv(1)
         except ConnectionResetError:

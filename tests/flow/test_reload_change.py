@@ -133,13 +133,13 @@ def kill_busy(t):
 def idle_timeout(t):
     up, port = Upstream(t), t.port()
     rule = {"listen": local(port), "upstream": up.address}
-    d = t.start({"r": dict(rule, idle_timeout="1500ms")})
+    d = t.start({"r": dict(rule, idle_timeout="2s")})
     old = open_pair(t, port, up)
     d.reload({"r": rule}, changed=1)
     new = open_pair(t, port, up)
     old.is_reset()
     check_equal(old.line(d)["end"], "idle-timeout", "end of the old session")
-    d.reload({"r": dict(rule, idle_timeout="300ms")}, changed=1)
+    d.reload({"r": dict(rule, idle_timeout="2s")}, changed=1)
     third = open_pair(t, port, up)
     third.is_reset()
     check_equal(third.line(d)["end"], "idle-timeout", "end of the third session")

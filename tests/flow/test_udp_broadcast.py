@@ -114,6 +114,20 @@ def ttl(t):
         check_equal(receiver.receive(b"%d" % sent).ttl, expected, "TTL of what left with %d" % sent)
 
 
+@udp_test("UDP broadcasts: a host listed after a broadcast gets the TTL of any unicast")
+def ttl_of_host(t):
+    net = networks(t, a=1, b=1)
+    t.start({"r": rule((everybody(), at(V4.of("b", 10), 7000)))})
+    all_of_b, host, client = net.b[0].peer(PORT), net.b[0].peer(7000), net.a[0].peer()
+    with open("/proc/sys/net/ipv4/ip_default_ttl") as f:
+        usual = int(f.read())
+    client.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 7)
+    for data in (b"first", b"second"):
+        client.send(data, ALL, PORT)
+        check_equal(all_of_b.receive(data).ttl, 6, "TTL of the broadcast")
+        check_equal(host.receive(data).ttl, usual, "TTL of what the host gets")
+
+
 @udp_test("UDP broadcasts: only on its interface")
 def interface(t):
     net = networks(t, a=1, b=1, c=1)

@@ -2,9 +2,7 @@
 """UDP: what seldom happens: clients that are gone, addresses that vanish, no descriptors, networks
 with small packets, empty datagrams."""
 
-import socket
-
-from harness import Skip, check, check_equal, wait_for
+from harness import Skip, check, check_equal
 from net import networks
 from test_edges import is_calm
 from test_real import program, run
@@ -251,20 +249,7 @@ def network_gone(t):
     is_calm(a.d)
     a.net.relay.ip("link set eth2 up")
     a.net.ready()
-
-    def answered():
-        a.pair.client.send(b"again")
-        a.up.socket.settimeout(0.2)
-        try:
-            data, a.pair.sender = a.up.socket.recvfrom(100)
-            return data == b"again"
-        except socket.timeout:
-            return False
-    wait_for(answered, "the network to carry again")
-    a.up.socket.settimeout(20)
-    while not a.up.nothing():
-        pass
-    a.pair.talk()
+    a.pair.until_heard(b"again").talk()
 
 
 @udp_test("udp: replies go as the routes say, not back where the question came from",

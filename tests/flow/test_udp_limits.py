@@ -233,7 +233,9 @@ def evict_lines(t):
         return sum(int(l.get("count", 1)) for l in d.sessions(end="evicted"))
     wait_for(lambda: count() >= 59, "all to be counted")
     check_equal(count(), 59, "evicted sessions in the log")
-    check_equal(len([l for l in d.sessions(end="evicted") if "count" not in l]), 20, "whole lines")
+    # 20 in one second; a machine that is busy may take longer.
+    whole = len([l for l in d.sessions(end="evicted") if "count" not in l])
+    check(20 <= whole < 59, "%d whole lines" % whole)
 
 
 @udp_test("udp: evict has nothing to do with TCP sessions of the same rule")

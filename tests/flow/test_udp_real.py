@@ -103,7 +103,7 @@ def iperf(t):
     command = [program("iperf3"), "-u", "-c", "127.0.0.1", "-p", str(port), "-b", "20M", "-l",
                "1200", "-n", "1M", "-J"]
     for extra in ([], ["-R"], ["-P", "4"], ["-P", "4", "-R"], ["--bidir"],
-                  ["-l", "64", "-n", "64K"]):
+                  ["-l", "64", "-n", "64K", "-b", "2M"]):
         def transfer():
             out = subprocess.run(command + extra, stdout=subprocess.PIPE,
                                  timeout=harness.DEADLINE * 3).stdout
@@ -205,11 +205,19 @@ class Tunnel:
         self.listening.accept()[0].close()
         return True
 
+    def accept_from(self, near):
+        """Those before it were given up while the tunnel did not carry yet."""
+        while True:
+            far, peer = self.listening.accept()
+            if peer == near.getsockname():
+                return far
+            far.close()
+
     def transfer(self, size):
         """A stream of TCP through it, each way."""
         with self.client:
             near = socket.create_connection((INNER["server"], 7), harness.DEADLINE)
-        far = self.listening.accept()[0]
+        far = self.accept_from(near)
         self.t.sockets += [near, far]
         for a, b, seed in ((near, far, 1), (far, near, 2)):
             a.settimeout(harness.DEADLINE)

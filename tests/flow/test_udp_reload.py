@@ -307,12 +307,12 @@ def ports(t):
 
 @test("udp: SIGTERM ends all sessions, each with its line", ENGINE)
 def term(t):
-    up, port, path = Upstream(t), t.port(), t.path("up.sock")
-    unix = Upstream(t, path)
+    up, port, other = Upstream(t), t.port(), t.port()
+    unix = Upstream(t, t.path("up.sock"))
     d = t.start({"r": {"listen": udp(port), "upstream": up.address},
-                 "u": {"listen": udp(port + 1000), "upstream": unix.address}})
+                 "u": {"listen": udp(other), "upstream": unix.address}})
     pairs = [open_pair(t, port, up) for _ in range(20)]
-    pairs += [open_pair(t, port + 1000, unix) for _ in range(3)]
+    pairs += [open_pair(t, other, unix) for _ in range(3)]
     d.signal(signal.SIGTERM)
     check_equal(d.wait_exit(), 0, "exit status")
     lines = d.sessions()

@@ -16,12 +16,12 @@ def forward(t, **options):
 
 @udp_test("udp: silence ends a session, and the next datagram begins another")
 def expiry(t):
-    d, port, up = forward(t, udp_timeout="300ms")
+    d, port, up = forward(t, udp_timeout="2s")
     pair = open_pair(t, port, up)
     line = pair.ended(d)
     check_equal((line["end"], line["datagrams_in"], line["datagrams_out"]),
                 ("idle-timeout", "1", "1"), "the line")
-    check(int(line["ms"]) >= 300, "it has ended after %s ms" % line["ms"])
+    check(int(line["ms"]) >= 2000, "it has ended after %s ms" % line["ms"])
     check_equal(session_sockets(d), 0, "sockets of sessions")
     pair.sender = None
     pair.talk()
@@ -42,21 +42,20 @@ def refreshed(t, step):
     for timeout in (800, 2000, 6000):
         d, port, up = forward(t, udp_timeout="%dms" % timeout)
         pair = Pair(t, port, up).ask()
-        begin = last = time.monotonic()
-        gap = 0.0
-        while last - begin < timeout / 1000 * 2.5:
-            time.sleep(timeout / 1000 / 20)
-            step(pair)
-            gap = max(gap, time.monotonic() - last)
-            last = time.monotonic()
-        ended = d.sessions()
-        if gap < timeout / 1000 / 2 or not ended:
-            check_equal([l[""] for l in ended], [], "the session has ended")
-            line = pair.ended(d)
-            check_equal(line["end"], "idle-timeout", "its end, in silence")
-            check(int(line["ms"]) >= timeout * 2.5, "it has ended after %s ms" % line["ms"])
-            return line
-    raise harness.Skip("this machine is too busy")
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < timeout / 1000 * 2.5:
+                time.sleep(timeout / 1000 / 20)
+                step(pair)
+            pair.lives(d)
+        except harness.Failure as e:
+            failure = e
+            continue
+        line = pair.ended(d)
+        check_equal(line["end"], "idle-timeout", "its end, in silence")
+        check(int(line["ms"]) >= timeout * 2.5, "it has ended after %s ms" % line["ms"])
+        return line
+    raise failure
 
 
 @udp_test("udp: the client's datagrams alone keep a session alive")
@@ -83,7 +82,7 @@ def by_empty(t):
 @udp_test("udp: sessions of different ages end each in their time")
 def ages(t):
     up, short, long_ = Upstream(t), t.port(), t.port()
-    d = t.start({"short": {"listen": udp(short), "upstream": up.address, "udp_timeout": "300ms"},
+    d = t.start({"short": {"listen": udp(short), "upstream": up.address, "udp_timeout": "2s"},
                  "long": {"listen": udp(long_), "upstream": up.address}})
     keep = [open_pair(t, long_, up) for _ in range(3)]
     go = [open_pair(t, short, up) for _ in range(20)]
@@ -203,7 +202,7 @@ def follows(t):
 
 @udp_test("udp: udp_replies and udp_timeout at once: who is not answered expires")
 def both(t):
-    d, port, up = forward(t, udp_replies=2, udp_timeout="300ms")
+    d, port, up = forward(t, udp_replies=2, udp_timeout="2s")
     pair = open_pair(t, port, up)
     line = pair.ended(d)
     check_equal((line["end"], line["datagrams_out"]), ("idle-timeout", "1"), "the line")

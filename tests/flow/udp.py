@@ -278,6 +278,27 @@ class Pair:
         check_equal([l[""] for l in d.sessions(client=self.name) if "id" in l], [],
                     "lines of a live session")
 
+    def until_heard(self, word=b"is anybody there?"):
+        """Its client says it until the upstream hears it. Leaves nothing behind."""
+        tries = [0]
+
+        def heard():
+            tries[0] += 1
+            self.client.send(b"%s %d" % (word, tries[0]))
+            self.upstream.socket.settimeout(0.1)
+            try:
+                return self.upstream.socket.recvfrom(100)[0].startswith(word)
+            except socket.timeout:
+                return False
+            finally:
+                self.upstream.socket.settimeout(harness.DEADLINE)
+        wait_for(heard, "the upstream to hear %r" % word)
+        self.client.send(word + b" marker")
+        data = None
+        while data != word + b" marker":
+            data, self.sender = self.upstream.receive()
+        return self
+
     def close(self):
         self.client.close()
 
