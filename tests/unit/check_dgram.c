@@ -3,9 +3,43 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "dgram_ends.h"
 #include "suite.h"
+
+/* System calls, counted by the linker (-Wl,--wrap). */
+static struct {
+    unsigned sends, receives;
+    unsigned slots; /* that the last one was given to receive into */
+} calls;
+
+int __real_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *header, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags);
+int __real_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *t);
+int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *t);
+
+int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
+{
+    calls.sends++;
+    return __real_sendmmsg(fd, headers, count, flags);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags)
+{
+    calls.sends++;
+    return __real_sendmsg(fd, header, flags);
+}
+
+int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *t)
+{
+    calls.receives++;
+    calls.slots = count;
+    return __real_recvmmsg(fd, headers, count, flags, t);
+}
 
 /* Send them one way and see that they come; returns in how many packets at least two were. */
 static unsigned pass(struct ends *e, struct dgram *const *list, unsigned count, bool back)
@@ -260,6 +294,54 @@ START_TEST(many_peers_are_answered_at_once)
 }
 END_TEST
 
+/* No two neighbours can go as one packet, and all the same it is one system call. */
+START_TEST(a_batch_is_one_call)
+{
+    struct dgram dgrams[DGRAM_BATCH], *list[DGRAM_BATCH];
+    struct dgram_path paths[2];
+    struct heard *sent[2], *got;
+    struct addr server;
+    int clients[2];
+    struct ends e;
+
+    ck_assert(make_ends(&e, V4 + _i * SENDS_RUNS));
+    ck_assert_int_eq(dgram_check(e.server, &server), 0);
+    server.v4 = e.back.local.v4;
+    for (unsigned i = 0; i < 2; i++) {
+        clients[i] = connect_to(&server);
+        send_text(clients[i], AF_INET, "hello", NULL);
+        paths[i] = *receive_one(e.server, e.batch)->path;
+        sent[i] = heard_new();
+    }
+    for (unsigned i = 0; i < DGRAM_BATCH; i++) {
+        dgrams[i] = (struct dgram){
+            .bytes = (const uint8_t *)"abcdefgh" + i % 8, .size = i / 2 % 2, .path = &paths[i % 2]};
+        list[i] = &dgrams[i];
+        heard_add(sent[i % 2], list[i]);
+    }
+    calls.sends = 0;
+    ck_assert_int_eq(dgram_send(e.server, AF_INET, list, DGRAM_BATCH, &e.whole[0]), 0);
+    ck_assert_uint_eq(calls.sends, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        got = heard_new();
+        while (got->count < sent[i]->count) {
+            unsigned before = calls.receives;
+            unsigned n = receive(clients[i], e.batch, 0, DGRAM_BATCH, true);
+
+            ck_assert_uint_eq(calls.receives, before + 1);
+            ck_assert_uint_eq(calls.slots, DGRAM_BATCH);
+            for (unsigned k = 0; k < n; k++)
+                heard_add(got, dgram_at(e.batch, k));
+        }
+        heard_same(got, sent[i]);
+        heard_free(got);
+        heard_free(sent[i]);
+        close(clients[i]);
+    }
+    close_ends(&e);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dgram");
@@ -276,5 +358,6 @@ int main(void)
     tcase_add_test(tcase, slots_are_filled_from_where_they_are_asked_for);
     tcase_add_loop_test(tcase, an_answer_leaves_from_the_address_that_was_asked, 0, KINDS);
     tcase_add_test(tcase, many_peers_are_answered_at_once);
+    tcase_add_loop_test(tcase, a_batch_is_one_call, 0, 2);
     return suite_run(suite);
 }

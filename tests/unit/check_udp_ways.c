@@ -37,9 +37,15 @@ static void expect(struct udp_net *net, in_port_t port, unsigned interface)
         ck_assert_int_eq(udp_net_way(net, &to), (int)interface);
 }
 
+static bool is_ours(void *arg)
+{
+    return udp_net_is_ours(&w.worker, arg);
+}
+
 START_TEST(as_many_as_targets_are_remembered)
 {
     unsigned first = if_nametoindex("eth1"), then = if_nametoindex("eth2");
+    struct addr news = {.family = AF_INET, .v4.s_addr = htonl(0x0a030001)};
     struct udp_net *net = udp_net_of(&w.worker);
 
     ck_assert_ptr_nonnull(net);
@@ -48,6 +54,10 @@ START_TEST(as_many_as_targets_are_remembered)
     ip("route change 239.0.0.0/8 dev eth2");
     expect(net, 5000, first);
     expect(net, 5001, then);
+    /* Of routes there is no news, but what there is news of may have changed them. */
+    ip("addr add 10.3.0.1/24 dev eth1");
+    world_await(&w, is_ours, &news);
+    expect(net, 5000, then);
 }
 END_TEST
 
