@@ -100,7 +100,7 @@ static void all_serve(struct world *w, const struct state *state)
 #define PORT_GOES    20004
 #define PORT_NEW     20005
 #define PORT_TAKER   20006
-#define PORT_ALL     (22000u + (unsigned)getpid() % 8000u) /* nobody else's on any address */
+#define PORT_ALL     (26000u + (unsigned)getpid() % 6000u) /* nobody else's on any address */
 #define PORT_BLOCKED 20008
 #define PORT_UP      21001
 #define PORT_UP_2    21002

@@ -208,8 +208,9 @@ START_TEST(silence_ends_it)
     say(clients[0], "one");
     await_end(END_IDLE_TIMEOUT, 1);
     ck_assert_uint_eq(w.worker.live, 0);
-    say(clients[0], "two");
     ck_assert_uint_eq(w.worker.served, 1);
+    say(clients[0], "two");
+    ck_assert_uint_eq(atomic_load(&the_rule()->account.opened), 2);
 }
 END_TEST
 
@@ -226,6 +227,7 @@ START_TEST(a_refusal_marks_it_until_an_answer)
     close(up);
     ck_assert_int_eq(send(clients[0], "two", 3, 0), 3);
     world_await(&w, is_marked, s);
+    ck_assert_int_eq(session_timer(s, PATIENCE_MS), 0); /* an upstream that is as slow as we are */
     up = udp_at(PORT_UP);
     ck_assert_int_eq(say(clients[0], "three").sin_port, from.sin_port);
     answer(&from, "four");

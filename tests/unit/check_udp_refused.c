@@ -138,14 +138,15 @@ END_TEST
 /* Each datagram would be an attempt of its own, and a line in the log. */
 START_TEST(one_attempt_where_no_socket_can_be_had)
 {
+    unsigned port = 26000u + (unsigned)getpid() % 6000u; /* nobody else's on any address */
     char rest[128];
 
     close(up);
     up = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(PORT_UP + 4)};
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((in_port_t)port)};
     ck_assert_int_eq(bind(up, (struct sockaddr *)&any, sizeof(any)), 0);
     snprintf(rest, sizeof(rest), "upstream = { address = \"239.1.2.3:%u\"; source_port = %u; };",
-             PORT_UP, PORT_UP + 4);
+             PORT_UP, port);
     apply(rest);
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(send(clients[0], "x", 1, 0), 1);
