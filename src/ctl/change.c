@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/at_work.h"
 #include "ctl/findings.h"
@@ -40,6 +41,11 @@ static int with_daemon(struct change *c, const json_t *status)
 
     if (!at_work && !wanted)
         return at_work_unknown();
+    /* One whose path can't be told in JSON, or that is in a room of its own. */
+    if (at_work && wanted && access(at_work, F_OK) != 0) {
+        free(at_work);
+        at_work = NULL;
+    }
     if (at_work && wanted && !at_work_is_same(wanted, at_work)) {
         if (at_work_shares(wanted, at_work))
             return shared(wanted, at_work);
@@ -293,11 +299,13 @@ void change_reload_back(struct change *c)
 
 static void report_json(struct change *c, const char *change)
 {
+    char *file = text_plain(c->path);
     json_t *body = must(
-        json_pack("{s:s,s:s,s:O?}", "file", c->path, "change", change, "reload", c->reloaded.body));
+        json_pack("{s:s,s:s,s:O?}", "file", file, "change", change, "reload", c->reloaded.body));
 
     screen_json(&c->ctl->screen, body);
     json_decref(body);
+    free(file);
 }
 
 void change_report(struct change *c, const char *change)

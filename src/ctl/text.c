@@ -10,6 +10,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "base/utf8.h"
 #include "ctl/must.h"
 
 #define ESCAPE_MAX                                                                                 \
@@ -96,6 +97,17 @@ char *text_safe_for(const char *text, bool utf8)
 char *text_safe(const char *text)
 {
     return text_safe_for(text, text_is_utf8());
+}
+
+char *text_plain(const char *text)
+{
+    char *plain = must(strdup(text));
+
+    if (utf8_is_valid(plain))
+        return plain;
+    for (char *c = plain; *c != '\0'; c++)
+        *c = utf8_stand_in(*c);
+    return plain;
 }
 
 size_t text_fit(const char *safe, size_t columns, size_t *used)

@@ -24,6 +24,10 @@ char *text_safe_for(const char *text, bool utf8);
 /* Does this locale's terminal take UTF-8? */
 bool text_is_utf8(void);
 
+/* As penstockd tells a text that is not UTF-8 (a path may be anything): '?' for each byte of it
+ * that is not ASCII. The caller frees it. */
+char *text_plain(const char *text);
+
 /* How many columns a terminal shows a safe text in. */
 size_t text_width(const char *safe);
 

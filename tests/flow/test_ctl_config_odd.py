@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -291,6 +292,28 @@ def shared(t):
                         "penstock: %s: penstockd runs with %s, which has the same conf.d: a rule "
                         "would come or go there, too\n" % (other, w.main))
     w.settle()
+
+
+@test("ctl: a path that is not UTF-8 is told in JSON all the same", modes=ONCE)
+def not_utf8(t):
+    w = World(t)
+    there = t.path("caf") + os.fsdecode(b"\351")
+    config = os.path.join(there, "p.conf")
+    os.mkdir(there)
+    shutil.copy(w.main, config)
+    told = {"file": t.path("caf?/conf.d/x.conf"), "reload": None}
+    check_equal(w.ctl.json("add", "x", w.free(), w.to, "--config", config),
+                dict(told, change="added"), "add")
+    check_equal(os.listdir(os.path.join(there, "conf.d")), ["x.conf"], "files")
+    # One that runs with it, which it can't say either.
+    w.daemon.options["args"] = ["--config", config]
+    w.start()
+    check_equal(w.ctl.json("remove", "x", "--config", config), dict(told, change="removed"),
+                "remove")
+    check_equal(w.ctl.ask("add", "y", w.free(), w.to, "--config", config),
+                "%s: rule y, added\npenstockd's config can't be found from here: it was not "
+                "reloaded (if this is it: penstock reload)\n"
+                % (t.path("caf\\xe9/conf.d/y.conf")), "as text")
 
 
 @test("ctl: what config is at work is not made up when that can't be found", modes=ONCE)
