@@ -230,6 +230,19 @@ void udp_net_leave(struct listener *l)
     l->udp->is_picky = false;
 }
 
+bool udp_net_is_deaf(const struct listener *l)
+{
+    const struct udp_membership *m = l->udp ? l->udp->membership : NULL;
+
+    if (!m)
+        return l->udp && l->udp->is_picky;
+    for (size_t i = 0; i < m->place_count; i++) {
+        if (m->places[i].joined)
+            return false;
+    }
+    return m->place_count > 0;
+}
+
 /* Are the interfaces and sources those of the conf? Of a socket that was passed to us they may
  * change, and it stays. */
 static bool is_as_written(const struct udp_membership *m, const struct conf_listen *conf)

@@ -40,6 +40,10 @@ int udp_net_change(struct listener *l, const char **why);
 /* Before it closes; its groups are left with the socket. */
 void udp_net_leave(struct listener *l);
 
+/* Does it hear nothing, as far as is known now: are its interfaces not there, or has none of them
+ * joined its group? False for one of connections. */
+bool udp_net_is_deaf(const struct listener *l);
+
 /*
  * Is this datagram for the listener, whose socket it came to? It asks for the interface, for
  * whether it was sent to its group or to a broadcast address, for whether it is one of our own, or

@@ -8,6 +8,7 @@
 #include "flow/session.h"
 #include "flow/totals.h"
 #include "flow/udp.h"
+#include "flow/udp_net.h"
 #include "ops/api.h"
 #include "ops/filter.h"
 
@@ -91,6 +92,8 @@ const char *json_listener_state(const struct listener *l)
         return "closed";
     if (l->rule->state != RULE_RUNNING)
         return "paused";
+    if (udp_net_is_deaf(l))
+        return "no-interface";
     if (l->rest.place != 0)
         return "resting";
     return list_empty(&l->waiting) ? "listening" : "waiting";

@@ -20,7 +20,7 @@ json_t *json_rule_head(const struct rule *rule);
 json_t *json_listener(const struct listener *l);
 json_t *json_rule_rest(const struct rule *rule, const struct totals *totals);
 
-/* "listening", "waiting", "paused", "resting" or "closed". */
+/* "listening", "waiting", "no-interface" (udp_net_is_deaf()), "paused", "resting" or "closed". */
 const char *json_listener_state(const struct listener *l);
 
 /* `now` is loop time, `wall` the same moment since the epoch; both in milliseconds. */

@@ -187,7 +187,8 @@ static const char *label_of(const struct listener *l, char *out, size_t size)
 static void write_listener_state(struct om *om, const char *name, const struct metrics_rule *r,
                                  const struct listener *l)
 {
-    static const char *const words[] = {"listening", "waiting", "paused", "resting", "closed"};
+    static const char *const words[] = {"listening", "waiting",      "paused",
+                                        "resting",   "no-interface", "closed"};
     char text[LABEL_MAX];
     const char *label = label_of(l, text, sizeof(text)), *now = json_listener_state(l);
 

@@ -2,8 +2,10 @@
 """Interfaces that come, go or change while rules with groups run, and such rules that come and
 go."""
 
-from harness import check, check_equal, wait_for
+from api import Api, control
+from harness import ONCE, check, check_equal, wait_for
 from net import V4, V6, at, filters, networks, wait_members
+from openmetrics import metrics
 from udp import over, udp_test
 
 PORT = 5000
@@ -71,6 +73,39 @@ def listening(t, to):
         wait_members(d, to, "eth1")
         gets_across(client, to, receiver)
         asks_and_is_answered(net, to, client, receiver)
+
+
+@udp_test("UDP interfaces: a listener of one that is not there is said to be so", ONCE)
+def said(t):
+    net = networks(t, a=1)
+    daemon, path = control(t)
+    options = {"interface": "eth9", "upstream": at(V4.of("a", 10), PORT)}
+    listens = {"group": at(V4.group, PORT), "six": at(V6.group, 5001), "host": at("0.0.0.0", 5002),
+               "cast": at("255.255.255.255", 5003)}
+    rules = {name: dict(options, listen=listen) for name, listen in listens.items()}
+    rules["some"] = dict(rules["group"], listen=at("239.9.9.9", 5004), interface=["eth9", "eth1"])
+    rules["all"] = {"listen": at("0.0.0.0", 5005), "broadcast": True, "upstream": "10.9.9.9:9"}
+    t.start(rules, daemon=daemon)
+
+    def states():
+        return {r["name"]: r["listeners"][0]["state"] for r in Api(path).get("/v1/rules")["rules"]}
+
+    def become(state):
+        wanted = dict({name: state for name in listens}, some="listening", all="listening")
+        wait_for(lambda: states() == wanted, lambda: "all %s: %r" % (state, states()))
+        m = metrics(path)
+        for other in ("no-interface", "listening", "closed"):
+            check_equal(m.get("penstock_listener_state", rule="group", state=other,
+                              listener=at(V4.group, PORT) + "%eth9"), int(other == state), other)
+
+    become("no-interface")
+    net.join(net.relay, "eth9", "a", 9)
+    net.ready()
+    become("listening")
+    net.relay.ip("link set eth9 down")
+    become("no-interface")
+    Api(path).post("/v1/rules/group/pause")
+    check_equal(states()["group"], "paused", "one that is paused as well")
 
 
 @each("the listener's goes down and up")

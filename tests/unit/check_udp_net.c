@@ -107,6 +107,7 @@ START_TEST(a_host_takes_what_is_for_it_alone)
     struct listener *l = to_a_host("0.0.0.0:5000", "");
 
     ck_assert(!l->udp->is_picky);
+    ck_assert(!udp_net_is_deaf(l));
     l = to_a_host("0.0.0.0:5000", "interface = \"eth1\";");
     ck_assert(takes(l, "10.1.0.9", "10.1.0.1", "eth1"));
     ck_assert(takes(l, "10.1.0.9", "10.1.0.1", "eth1")); /* however often */
@@ -318,8 +319,10 @@ START_TEST(an_interface_that_comes_back_is_joined_again)
         ck_assert(is_member("eth1", ways[_i].group));
         ip("link del eth1");
         world_await(&w, is_out, place(l, 0));
+        ck_assert(udp_net_is_deaf(l));
         add_interface(1);
         world_await(&w, is_joined, place(l, 0));
+        ck_assert(!udp_net_is_deaf(l));
     }
 }
 END_TEST
@@ -330,6 +333,7 @@ START_TEST(one_that_is_not_there_is_no_error)
 
     ck_assert(place(l, 0)->joined);
     ck_assert(!place(l, 1)->joined);
+    ck_assert(!udp_net_is_deaf(l)); /* it hears on the other */
     add_interface(3);
     world_await(&w, is_joined, place(l, 1));
     ck_assert(is_member("eth3", "239.1.2.3"));
