@@ -15,30 +15,13 @@ enum { SAME, DIFFERENT, TROUBLE };
 
 /* --- words ----------------------------------------------------------------------------------- */
 
-/* Texts with commas between; the caller frees it. */
-static char *joined(const json_t *texts)
-{
-    char *all = must(strdup(""));
-    const json_t *text;
-    size_t i;
-
-    json_array_foreach(texts, i, text)
-    {
-        char *more = must_print("%s%s%s", all, i > 0 ? "," : "", json_string_value(text));
-
-        free(all);
-        all = more;
-    }
-    return all;
-}
-
 /* An option's value, without quotes; the caller frees it. */
 static char *shown(const json_t *value)
 {
     if (json_is_string(value))
         return must(strdup(json_string_value(value)));
     if (json_is_array(value))
-        return joined(value);
+        return value_joined(value, NULL);
     return json_is_null(value) ? must(strdup("unset")) : must(json_dumps(value, JSON_ENCODE_ANY));
 }
 
@@ -108,8 +91,8 @@ static void print_changed(struct ctl *ctl, const json_t *rule)
 static void print_whole(struct ctl *ctl, const json_t *rule, bool added)
 {
     const json_t *listen = json_object_get(rule, "listen");
-    char *own = joined(json_object_get(listen, added ? "opened" : "closed"));
-    char *moved = joined(json_object_get(listen, added ? "moved_in" : "moved_out"));
+    char *own = value_joined(json_object_get(listen, added ? "opened" : "closed"), NULL);
+    char *moved = value_joined(json_object_get(listen, added ? "moved_in" : "moved_out"), NULL);
     char *text = must_print("%s rule %s  listen %s%s%s -> %s", added ? "+" : "-",
                             value_text(rule, "name"), own, own[0] && moved[0] ? "," : "", moved,
                             value_text(json_object_get(rule, "upstream"), added ? "new" : "old"));

@@ -45,18 +45,9 @@ static char *state_of(const json_t *said)
 
 static char *listen_of(const json_t *said)
 {
-    char *text = must(strdup("")), *safe;
-    const json_t *listener;
-    size_t i;
+    char *text = value_joined(json_object_get(said, "listeners"), "address");
+    char *safe = text_safe(text[0] ? text : "-");
 
-    json_array_foreach(json_object_get(said, "listeners"), i, listener)
-    {
-        char *more = must_print("%s%s%s", text, i > 0 ? "," : "", value_text(listener, "address"));
-
-        free(text);
-        text = more;
-    }
-    safe = text_safe(text[0] ? text : "-");
     free(text);
     return safe;
 }

@@ -3,11 +3,40 @@
 
 #include "ctl/value.h"
 
-const char *value_text(const json_t *object, const char *key)
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "ctl/must.h"
+
+static const char *text_of(const json_t *value)
 {
-    const char *text = json_string_value(json_object_get(object, key));
+    const char *text = json_string_value(value);
 
     return text ? text : "-";
+}
+
+const char *value_text(const json_t *object, const char *key)
+{
+    return text_of(json_object_get(object, key));
+}
+
+/* A list may be long: what there is already is not copied for each that comes. */
+char *value_joined(const json_t *list, const char *key)
+{
+    char *text = NULL;
+    size_t size, i;
+    FILE *to = must(open_memstream(&text, &size));
+    const json_t *value;
+    bool failed;
+
+    json_array_foreach(list, i, value)
+    {
+        if (i > 0)
+            fputc(',', to);
+        fputs(key ? value_text(value, key) : text_of(value), to);
+    }
+    failed = fclose(to) != 0;
+    return must(failed ? NULL : text);
 }
 
 static int64_t within(int64_t number)

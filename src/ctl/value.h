@@ -9,6 +9,10 @@
 /* A text, borrowed; "-" when there is none. */
 const char *value_text(const json_t *object, const char *key);
 
+/* The texts of a list with commas between, or of each member's `key` unless that is NULL; "" when
+ * there are none. The caller frees it. */
+char *value_joined(const json_t *list, const char *key);
+
 /* The most that a number is taken for, and its negative the least: two can be added or subtracted.
  */
 #define VALUE_MOST (INT64_MAX / 2)

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <locale.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -208,6 +209,49 @@ START_TEST(numbers_have_bounds)
 }
 END_TEST
 
+static void expect_joined(const char *json, const char *key, const char *text)
+{
+    json_t *list = json_loads(json, JSON_DECODE_ANY, NULL);
+    char *joined;
+
+    ck_assert_ptr_nonnull(list);
+    joined = value_joined(list, key);
+    ck_assert_str_eq(joined, text);
+    free(joined);
+    json_decref(list);
+}
+
+START_TEST(lists_are_joined)
+{
+    expect_joined("[]", NULL, "");
+    expect_joined("[\"a\"]", NULL, "a");
+    expect_joined("[\"a\", 3, \"\", \"b\"]", NULL, "a,-,,b");
+    expect_joined("[{\"k\": \"a\"}, {}, \"x\", {\"k\": \"b\"}]", "k", "a,-,-,b");
+    expect_joined("{\"k\": \"a\"}", "k", "");
+}
+END_TEST
+
+START_TEST(a_long_list_is_joined)
+{
+    json_t *list = json_array();
+    char *joined, *at, one[32];
+
+    for (int i = 0; i < 100000; i++) {
+        snprintf(one, sizeof(one), "127.0.0.1:%d", i);
+        json_array_append_new(list, json_pack("{s:s}", "address", one));
+    }
+    joined = at = value_joined(list, "address");
+    for (int i = 0; i < 100000; i++) {
+        snprintf(one, sizeof(one), "%s127.0.0.1:%d", i > 0 ? "," : "", i);
+        ck_assert(strncmp(at, one, strlen(one)) == 0);
+        at += strlen(one);
+    }
+    ck_assert_int_eq(*at, '\0');
+    free(joined);
+    json_decref(list);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_text");
@@ -219,6 +263,8 @@ int main(void)
     tcase_add_test(tcase, an_8_bit_terminal_gets_ascii);
     tcase_add_test(tcase, no_byte_gets_through);
     tcase_add_test(tcase, numbers_have_bounds);
+    tcase_add_test(tcase, lists_are_joined);
+    tcase_add_test(tcase, a_long_list_is_joined);
     tcase_add_test(tcase, a_text_fits_by_whole_characters);
     tcase_add_loop_test(tcase, sizes_are_readable, 0, (int)COUNT_OF(sizes));
     tcase_add_loop_test(tcase, spans_are_readable, 0, (int)COUNT_OF(spans));
