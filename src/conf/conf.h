@@ -199,8 +199,8 @@ void conf_error_print(const struct conf_error *error, FILE *out);
 void conf_errors_print(const struct conf_errors *errors, FILE *out);
 void conf_errors_free(struct conf_errors *errors);
 
-/* The text of the first that is no warning; NULL: there is none. */
-const char *conf_errors_first(const struct conf_errors *errors);
+/* Write the first that is no warning as that line, without its end. False: there is none. */
+bool conf_errors_first(const struct conf_errors *errors, char *out, size_t size);
 
 /* Is there to be a control socket? */
 bool conf_has_control(const struct conf_daemon *d);

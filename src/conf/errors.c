@@ -146,11 +146,18 @@ void conf_errors_free(struct conf_errors *errors)
     *errors = (struct conf_errors){0};
 }
 
-const char *conf_errors_first(const struct conf_errors *errors)
+bool conf_errors_first(const struct conf_errors *errors, char *out, size_t size)
 {
     for (size_t i = 0; i < errors->count; i++) {
-        if (!errors->list[i].warning)
-            return errors->list[i].text;
+        const struct conf_error *e = &errors->list[i];
+
+        if (e->warning)
+            continue;
+        if (e->at.line == 0)
+            snprintf(out, size, "%s: %s", e->at.file, e->text);
+        else
+            snprintf(out, size, "%s:%u: %s", e->at.file, e->at.line, e->text);
+        return true;
     }
-    return NULL;
+    return false;
 }

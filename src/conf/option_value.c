@@ -283,31 +283,41 @@ static bool texts_equal(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static int64_t load(const struct option *o, const void *field)
+{
+    switch (o->type) {
+    case OPTION_COUNT:
+        return *(const uint32_t *)field;
+    case OPTION_FLAG:
+        return *(const bool *)field;
+    case OPTION_CHOICE:
+        return *(const int *)field;
+    case OPTION_MODE:
+        return *(const mode_t *)field;
+    default:
+        return *(const int64_t *)field;
+    }
+}
+
+void option_copy(const struct option *o, enum option_where where, void *to, const void *from)
+{
+    void *field = (char *)to + o->offset[where];
+    const void *value = (const char *)from + o->offset[where];
+
+    if (option_is_text(o))
+        *(const char **)field = *(const char *const *)value;
+    else
+        store(o, field, load(o, value));
+}
+
 bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b)
 {
     const void *x = (const char *)a + o->offset[where];
     const void *y = (const char *)b + o->offset[where];
 
-    switch (o->type) {
-    case OPTION_COUNT:
-        return *(const uint32_t *)x == *(const uint32_t *)y;
-    case OPTION_DURATION:
-    case OPTION_SECONDS:
-    case OPTION_DELAY:
-    case OPTION_CHANGE:
-        return *(const int64_t *)x == *(const int64_t *)y;
-    case OPTION_FLAG:
-        return *(const bool *)x == *(const bool *)y;
-    case OPTION_CHOICE:
-        return *(const int *)x == *(const int *)y;
-    case OPTION_MODE:
-        return *(const mode_t *)x == *(const mode_t *)y;
-    case OPTION_TEXT:
-    case OPTION_NAMES:
-    case OPTION_ADDRESSES:
-        break;
-    }
-    return texts_equal(*(const char *const *)x, *(const char *const *)y);
+    if (option_is_text(o))
+        return texts_equal(*(const char *const *)x, *(const char *const *)y);
+    return load(o, x) == load(o, y);
 }
 
 bool option_equal_all(enum option_where where, const void *a, const void *b)

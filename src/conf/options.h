@@ -91,6 +91,9 @@ void option_reset(const struct option *o, enum option_where where, void *base);
 const char *option_set(const struct option *o, enum option_where where, void *base,
                        const struct conf_node *value, struct arena *arena);
 
+/* Give `to` the value that `from` has, both of `where`; a text stays of whom it is. */
+void option_copy(const struct option *o, enum option_where where, void *to, const void *from);
+
 /* Have the structs `a` and `b` of `where` the same value of the option? */
 bool option_equal(const struct option *o, enum option_where where, const void *a, const void *b);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "conf/errors.h"
 #include "conf/options.h"
 
 /* One reading of the files; the thread's until it is done. */
@@ -33,12 +34,14 @@ void reload_init(struct reload *r, struct ruleset *set, struct status *status,
                  const struct reload_listener *listener)
 {
     *r = (struct reload){.set = set, .status = status, .listener = *listener};
+    daemon_now_begin(&r->now, set->conf);
     r->last.generation = 1;
     r->last.loaded_at_ms = clock_wall_ms();
 }
 
 void reload_fini(struct reload *r)
 {
+    daemon_now_end(&r->now);
     conf_errors_free(&r->errors);
     r->last.errors = NULL;
 }
@@ -48,9 +51,9 @@ static struct log *log_of(const struct reload *r)
     return r->set->worker->log;
 }
 
-void reload_log_errors(struct log *log, const struct conf_errors *errors)
+static void log_errors(struct log *log, const struct conf_errors *errors, size_t from)
 {
-    for (size_t i = 0; i < errors->count; i++) {
+    for (size_t i = from; i < errors->count; i++) {
         const struct conf_error *e = &errors->list[i];
         enum log_level level = e->warning ? LEVEL_WARNING : LEVEL_ERROR;
 
@@ -59,6 +62,11 @@ void reload_log_errors(struct log *log, const struct conf_errors *errors)
         else
             log_message(log, level, "%s:%u: %s", e->at.file, e->at.line, e->text);
     }
+}
+
+void reload_log_errors(struct log *log, const struct conf_errors *errors)
+{
+    log_errors(log, errors, 0);
 }
 
 /* --- what came of it ------------------------------------------------------------------------- */
@@ -98,48 +106,68 @@ void reload_note_failed(struct reload *r, const char *error)
 /* --- what was read --------------------------------------------------------------------------- */
 
 /* What only a start can change. */
-static void warn_of_late(const struct reload *r, const struct conf *before, const struct conf *now)
+static void warn_of_late(struct reload *r, const struct conf *conf)
 {
     size_t count;
     const struct option *table = option_table(&count);
 
     for (size_t i = 0; i < count; i++) {
-        struct conf_place at = conf_daemon_place(now, table[i].name);
+        struct conf_place at = conf_daemon_place(conf, table[i].name);
 
-        if (table[i].late && !option_equal(&table[i], IN_DAEMON, &before->daemon, &now->daemon))
-            log_message(log_of(r), LEVEL_WARNING, "%s:%u: %s takes effect with the next start",
-                        at.file, at.line, table[i].name);
+        if (!table[i].late || option_equal(&table[i], IN_DAEMON, &r->now.options, &conf->daemon))
+            continue;
+        conf_errors_warn(&r->errors, at, "%s takes effect with the next start", table[i].name);
     }
 }
 
-static void set_log(const struct reload *r, const struct conf_daemon *before,
-                    const struct conf_daemon *now)
+/* Which parts of the daemon's options could not be set. */
+static unsigned set_log(struct reload *r, const struct conf *conf)
 {
+    const struct conf_daemon *is = &r->now.options, *d = &conf->daemon;
     int error;
 
-    if (before->log_level == now->log_level && before->log_format == now->log_format &&
-        before->log_target == now->log_target)
-        return;
-    error = log_configure(log_of(r), (enum log_level)now->log_level,
-                          (enum log_format)now->log_format, (enum log_target)now->log_target);
-    if (error)
-        log_message(log_of(r), LEVEL_ERROR, "log_target: %s; the log goes on as it was",
+    if (is->log_level == d->log_level && is->log_format == d->log_format &&
+        is->log_target == d->log_target)
+        return 0;
+    error = log_configure(log_of(r), (enum log_level)d->log_level, (enum log_format)d->log_format,
+                          (enum log_target)d->log_target);
+    if (!error)
+        return 0;
+    conf_errors_add(&r->errors, conf_daemon_place(conf, "log_target"),
+                    "log_target: %s; the log goes on as it was",
                     error == -ENOTSUP ? "this build has no such target" : strerror(-error));
+    return DAEMON_PART(DAEMON_LOG);
 }
 
-static void log_changes(const struct reload *r, const struct ruleset_changes *c)
+/* How many could not be set. */
+static unsigned set_options(struct reload *r, struct conf *conf)
+{
+    size_t before = r->errors.count;
+    unsigned failed = set_log(r, conf);
+
+    warn_of_late(r, conf);
+    if (r->listener.applied)
+        failed |= r->listener.applied(r->listener.arg, &r->errors);
+    log_errors(log_of(r), &r->errors, before);
+    daemon_now_change(&r->now, conf, failed);
+    return (unsigned)__builtin_popcount(failed);
+}
+
+static void log_changes(const struct reload *r, const struct ruleset_changes *c,
+                        unsigned failed_options)
 {
     log_fields(log_of(r), LEVEL_INFO, "reloaded",
                (struct log_field[]){
                    LOG_NUMBER("rules", r->set->count), LOG_NUMBER("listeners", r->set->listeners),
                    LOG_NUMBER("added", c->added), LOG_NUMBER("removed", c->removed),
-                   LOG_NUMBER("changed", c->changed), LOG_NUMBER("failed", c->failed)},
+                   LOG_NUMBER("changed", c->changed),
+                   LOG_NUMBER("failed", c->failed + failed_options)},
                6);
 }
 
 static void not_reloaded(struct reload *r, size_t errors, const char *first)
 {
-    char problem[256];
+    char problem[sizeof(r->error) + 32];
 
     log_fields(log_of(r), LEVEL_WARNING, "config not reloaded",
                (struct log_field[]){LOG_NUMBER("errors", errors)}, 1);
@@ -148,23 +176,20 @@ static void not_reloaded(struct reload *r, size_t errors, const char *first)
     over(r, OPS_RELOAD_FAILED, first);
 }
 
-static void reloaded(struct reload *r, const struct ruleset_changes *c)
+static void reloaded(struct reload *r, const struct ruleset_changes *c, unsigned failed_options)
 {
     r->last.generation++;
     r->last.added = c->added;
     r->last.removed = c->removed;
     r->last.changed = c->changed;
-    r->last.failed = c->failed;
-    if (r->listener.applied)
-        r->listener.applied(r->listener.arg);
-    log_changes(r, c);
-    status_reloaded(r->status, c->failed > 0 ? "some rules could not change" : NULL);
+    r->last.failed = c->failed + failed_options;
+    log_changes(r, c, failed_options);
+    status_reloaded(r->status, r->last.failed > 0 ? "not all could change" : NULL);
     over(r, OPS_RELOAD_OK, NULL);
 }
 
 static void apply(struct reload *r, struct conf *conf)
 {
-    struct conf *before = conf_ref(r->set->conf);
     struct passed none = {0};
     struct ruleset_changes changes;
     int error;
@@ -176,11 +201,8 @@ static void apply(struct reload *r, struct conf *conf)
         log_message(log_of(r), LEVEL_ERROR, "reload: %s", strerror(-error));
         not_reloaded(r, 1, strerror(-error));
     } else {
-        set_log(r, &before->daemon, &conf->daemon);
-        warn_of_late(r, before, conf);
-        reloaded(r, &changes);
+        reloaded(r, &changes, set_options(r, conf));
     }
-    conf_unref(before);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -198,7 +220,7 @@ static void done(void *arg)
 {
     struct reading *rd = arg;
     struct reload *r = rd->reload;
-    const char *first;
+    char first[sizeof(r->error)];
 
     r->task = NULL;
     /* Only now: the manager would skip ExecStop=, and so the announcement of a restart
@@ -206,11 +228,12 @@ static void done(void *arg)
     status_reloading(r->status);
     reload_log_errors(log_of(r), &rd->errors);
     keep_errors(r, &rd->errors);
-    first = conf_errors_first(&r->errors);
+    if (!conf_errors_first(&r->errors, first, sizeof(first)))
+        snprintf(first, sizeof(first), "%s", strerror(ENOMEM));
     if (rd->conf)
         apply(r, rd->conf);
     else
-        not_reloaded(r, r->errors.fatal, first ? first : strerror(ENOMEM));
+        not_reloaded(r, r->errors.fatal, first);
     if (r->again)
         start(r);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "conf/daemon_now.h"
 #include "daemon/ruleset.h"
 #include "daemon/status.h"
 #include "loop/task.h"
@@ -15,8 +16,10 @@
 
 /* Who is told. Any of them may be NULL. */
 struct reload_listener {
-    void (*applied)(void *arg); /* the rules have changed */
-    void (*over)(void *arg);    /* a reload is over, `last` says how */
+    /* The rules have changed. Returns which parts of the daemon's options could not (daemon_now.h);
+     * why is added to the errors. */
+    unsigned (*applied)(void *arg, struct conf_errors *errors);
+    void (*over)(void *arg); /* a reload is over, `last` says how */
     void *arg;
 };
 
@@ -27,9 +30,10 @@ struct reload {
     bool again;        /* asked for once more meanwhile */
     uint64_t begun;    /* how many have */
     struct reload_listener listener;
+    struct daemon_now now;  /* the daemon's options at work */
     struct ops_reload last; /* its texts are those below */
     struct conf_errors errors;
-    char error[256];
+    char error[OPS_ERROR_MAX];
 };
 
 /* Nothing to do yet; all is borrowed. */

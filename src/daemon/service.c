@@ -353,12 +353,13 @@ static void on_changed_rules(struct service *sv)
     idle_changed(&sv->idle);
 }
 
-static void on_applied(void *arg)
+static unsigned on_applied(void *arg, struct conf_errors *errors)
 {
     struct service *sv = arg;
+    unsigned failed = steering_apply(&sv->steering, errors);
 
-    steering_apply(&sv->steering);
     on_changed_rules(sv);
+    return failed;
 }
 
 static void on_reloaded(void *arg)

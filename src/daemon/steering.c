@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/errors.h"
 #include "daemon/refuse.h"
 
 static struct conf *conf_of(void *arg)
@@ -38,12 +39,20 @@ static uint64_t reload(void *arg)
     return st->stopping ? 0 : reload_request(st->reload);
 }
 
+static const struct daemon_now *daemon_of(void *arg)
+{
+    const struct steering *st = arg;
+
+    return &st->reload->now;
+}
+
+#define NOT_BUILT_IN "this build has no control socket"
+
 static bool has_all(const struct steering *st)
 {
     const char *missing = ops_missing(st->set->conf);
 
-    return !missing || refuse(st->set->worker->log, st->set->conf, missing, NULL,
-                              "this build has no control socket");
+    return !missing || refuse(st->set->worker->log, st->set->conf, missing, NULL, NOT_BUILT_IN);
 }
 
 bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl, const char *path)
@@ -51,6 +60,7 @@ bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
     struct ops_host host = {.worker = set->worker,
                             .config_path = path,
                             .conf = conf_of,
+                            .daemon = daemon_of,
                             .rules = rules,
                             .reloaded = reloaded,
                             .reload = reload,
@@ -72,10 +82,15 @@ void steering_find(struct steering *st, struct passed *passed, const struct conf
     st->former.http = passed_take_http(passed, conf);
 }
 
-void steering_apply(struct steering *st)
+unsigned steering_apply(struct steering *st, struct conf_errors *errors)
 {
-    has_all(st);
-    ops_change(st->ops, st->set->conf);
+    const char *missing = ops_missing(st->set->conf);
+
+    if (!missing)
+        return ops_change(st->ops, st->set->conf, errors);
+    conf_errors_add(errors, conf_daemon_place(st->set->conf, missing), "%s: " NOT_BUILT_IN,
+                    missing);
+    return strcmp(missing, "http") == 0 ? DAEMON_PART(DAEMON_HTTP) : DAEMON_PART(DAEMON_CONTROL);
 }
 
 void steering_reloaded(struct steering *st)

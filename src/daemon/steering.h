@@ -27,8 +27,9 @@ void steering_find(struct steering *st, struct passed *passed, const struct conf
 bool steering_start(struct steering *st, struct ruleset *set, struct reload *reload,
                     const char *path);
 
-/* The config at work has changed. */
-void steering_apply(struct steering *st);
+/* The config at work has changed. Returns which parts of the daemon's options could not
+ * (daemon_now.h); why is added to the errors. */
+unsigned steering_apply(struct steering *st, struct conf_errors *errors);
 
 /* A reload is over. */
 void steering_reloaded(struct steering *st);

@@ -38,7 +38,6 @@ struct listener *listener_new(struct worker *worker, const struct conf_listen *c
     l->watch = WATCH_NONE;
     l->fd = -1;
     l->worker = worker;
-    l->id = worker->next_listener++;
     l->conf = conf;
     list_init(&l->link);
     list_init(&l->waiting);
@@ -57,6 +56,7 @@ void listener_attach(struct listener *l, struct rule *rule)
     listener_wake(l);
     list_remove(&l->link);
     list_append(&rule->listeners, &l->link);
+    l->id = l->worker->next_listener++;
     l->rule = rule;
     listener_follow(l);
 }
@@ -111,6 +111,10 @@ static int change_file(struct listener *l, const struct conf_listen *before, con
         return 0;
     *why = "the socket file keeps its mode and owner";
     error = listening_file(l->conf, &file, why);
+    if (before->socket_owner && !l->conf->socket_owner)
+        file.owner = geteuid();
+    if (before->socket_group && !l->conf->socket_group)
+        file.group = getegid();
     return error ? error : sock_file_change(l->conf->address.un.path, &l->file, &file);
 }
 

@@ -37,8 +37,9 @@ struct listener {
     struct timer rest;
     struct list waiting; /* in the rule's list while WAITING */
     struct worker *worker;
-    uint64_t id;                    /* of all that this worker ever had; never 0 */
-    struct rule *rule;              /* NULL: it has none yet, and nobody is accepted */
+    uint64_t id;       /* another one each time that a rule gets it, from 1: in a rule's
+                          list they ascend */
+    struct rule *rule; /* NULL: it has none yet, and nobody is accepted */
     const struct conf_listen *conf; /* of the rule's snapshot */
     atomic_uint live;               /* sessions that came in here */
     int fd;                         /* -1 when CLOSED */

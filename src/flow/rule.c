@@ -101,6 +101,11 @@ const char *rule_state_word(const struct rule *rule)
     return rule->running ? words[rule->state] : "removed";
 }
 
+bool rule_has_gone(const struct rule *rule)
+{
+    return !rule->running && atomic_load(&rule->live) == 0;
+}
+
 void rule_close(struct rule *rule)
 {
     list_for_each (link, next, &rule->listeners)

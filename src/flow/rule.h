@@ -74,6 +74,10 @@ void rule_resume(struct rule *rule);
 /* "running", "paused" or "draining"; "removed" when it lives for its last sessions only. */
 const char *rule_state_word(const struct rule *rule);
 
+/* Is it out of the config, without a session? Then only who reads of it keeps it, and nobody is to
+ * begin to. */
+bool rule_has_gone(const struct rule *rule);
+
 /* Close every listener: no new client from here on. Sessions go on. */
 void rule_close(struct rule *rule);
 

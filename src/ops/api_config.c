@@ -67,7 +67,7 @@ static json_t *head_of(const struct ops_host *host)
 {
     return json_pack("{s:o,s:I,s:o}", "path", json_plain(host->config_path), "generation",
                      (json_int_t)host->reloaded(host->arg)->generation, "daemon",
-                     json_options(IN_DAEMON, &host->conf(host->arg)->daemon));
+                     json_options(IN_DAEMON, &host->daemon(host->arg)->options));
 }
 
 struct answer *api_config(struct api_call *c)

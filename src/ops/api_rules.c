@@ -41,8 +41,7 @@ static const struct listener *listener_at(const struct rule *rule, const struct 
     return link != &rule->listeners ? container_of(link, struct listener, link) : NULL;
 }
 
-/* A reload may have taken the last one away between two slices: then that was all, so that none is
- * told twice. */
+/* A reload may have taken any of them away between two slices. */
 static bool look(struct json_list *list, size_t first, size_t count)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
@@ -52,19 +51,13 @@ static bool look(struct json_list *list, size_t first, size_t count)
     return true;
 }
 
-/* One that is kept only by who reads of it has gone since the list began. */
-static bool has_gone(const struct rule *rule)
-{
-    return !rule->running && atomic_load(&rule->live) == 0;
-}
-
 static bool item(struct json_list *list, size_t i, json_t **out)
 {
     struct rule_list *l = container_of(list, struct rule_list, list);
     const struct rule *rule = l->rules[i].rule;
 
-    if (has_gone(rule))
-        return true;
+    if (rule_has_gone(rule))
+        return true; /* since the list began */
     l->told = 0;
     l->next = listener_at(rule, rule->listeners.next);
     *out = json_rule_head(rule);
@@ -110,7 +103,7 @@ static int fill_list(struct rule_list *l, const struct ops_host *host)
     list_for_each (link, next, &host->worker->rules) {
         struct rule *rule = container_of(link, struct rule, link);
 
-        if (l->rules && !rule->running && !has_gone(rule))
+        if (l->rules && !rule->running && !rule_has_gone(rule))
             add(l, rule, totals);
     }
     free(totals);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conf/options.h"
 #include "flow/listener.h"
 #include "flow/rule.h"
 #include "ops/api.h"
@@ -51,12 +52,33 @@ static json_t *failed_rules(const struct ops_host *host)
     return NULL;
 }
 
+/* Which of the daemon's options are not, though a reload sets them. */
+static json_t *failed_options(const struct ops_host *host)
+{
+    const struct conf_daemon *wanted = &host->conf(host->arg)->daemon;
+    const struct conf_daemon *is = &host->daemon(host->arg)->options;
+    json_t *names = json_array();
+    size_t count;
+    const struct option *table = option_table(&count);
+    int error = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (option_allowed(&table[i], IN_DAEMON) && !table[i].late &&
+            !option_equal(&table[i], IN_DAEMON, wanted, is))
+            error |= json_array_append_new(names, json_string(table[i].name));
+    }
+    if (!error)
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
 static json_t *reload_json(const struct ops_host *host, const struct ops_reload *r)
 {
-    return json_pack("{s:s,s:o,s:o,s:I,s:o}", "outcome", outcome_word(r->outcome), "at_ms",
+    return json_pack("{s:s,s:o,s:o,s:I,s:o,s:o}", "outcome", outcome_word(r->outcome), "at_ms",
                      r->at_ms > 0 ? json_integer(r->at_ms) : json_null(), "error",
                      r->error ? json_plain(r->error) : json_null(), "failed", (json_int_t)r->failed,
-                     "failed_rules", failed_rules(host));
+                     "failed_rules", failed_rules(host), "failed_options", failed_options(host));
 }
 
 static json_t *config_json(const struct ops_host *host)

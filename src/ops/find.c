@@ -17,7 +17,7 @@ struct rule *find_rule(const struct worker *w, const char *name)
     list_for_each (link, next, &w->rules) {
         struct rule *rule = container_of(link, struct rule, link);
 
-        if (strcmp(rule->conf->name, name) == 0)
+        if (!rule_has_gone(rule) && strcmp(rule->conf->name, name) == 0)
             return rule;
     }
     return NULL;
@@ -28,10 +28,8 @@ const struct listener *find_listener_behind(const struct rule *rule, uint64_t to
     list_for_each (link, next, &rule->listeners) {
         const struct listener *l = container_of(link, struct listener, link);
 
-        if (!told)
+        if (l->id > told)
             return l;
-        if (l->id == told)
-            return next != &rule->listeners ? container_of(next, struct listener, link) : NULL;
     }
     return NULL;
 }

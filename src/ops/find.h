@@ -15,8 +15,8 @@ struct worker;
 /* The rule of that name, also one that lives for its last sessions only; or NULL. */
 struct rule *find_rule(const struct worker *w, const char *name);
 
-/* The rule's listener behind the one with the id `told`, which may have gone: then NULL, as behind
- * the last one. 0 is before the first. */
+/* The rule's listener behind the one with the id `told`, which may have gone; NULL: that was the
+ * last one. 0 is before the first. */
 const struct listener *find_listener_behind(const struct rule *rule, uint64_t told);
 
 enum find_order {

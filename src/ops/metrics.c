@@ -49,9 +49,11 @@ static int add_rules(struct scrape *sc, struct worker *w)
     if (!sc->totals || !sc->rules)
         return -1;
     list_for_each (link, next, &w->rules) {
-        struct rule *rule = rule_ref(container_of(link, struct rule, link));
+        struct rule *rule = container_of(link, struct rule, link);
 
-        sc->rules[sc->count++] = (struct metrics_rule){rule, &sc->totals[rule->number]};
+        if (!rule_has_gone(rule))
+            sc->rules[sc->count++] =
+                (struct metrics_rule){rule_ref(rule), &sc->totals[rule->number]};
     }
     return 0;
 }
@@ -68,8 +70,7 @@ static void free_scrape(struct scrape *sc)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* Of a rule with many listeners as much as there is room for. One that a reload has taken away
- * meanwhile was the last of them, so that none is told twice. */
+/* Of a rule with many listeners as much as there is room for. */
 static void write_rule(struct scrape *sc, const struct metrics_family *f,
                        const struct metrics_rule *r)
 {

@@ -64,7 +64,7 @@ static void write_rules(struct om *om, const struct worker *w)
         const struct rule *rule = container_of(link, struct rule, link);
 
         if (!rule->running)
-            removed++;
+            removed += !rule_has_gone(rule);
         else if (rule->state == RULE_PAUSED)
             paused++;
         else if (rule->state == RULE_DRAINING)
@@ -92,8 +92,8 @@ static void write_config(struct om *om, const struct ops_reload *r)
     write_gauge(om, "penstock_config_reload_in_progress", "Whether a reload is going on.",
                 r->outcome == OPS_RELOAD_BUSY);
     om_family(om, "penstock_config_last_reload_successful", "gauge", NULL,
-              "Whether the last reload, or the start if there was none, went well: each rule is as "
-              "the config says.");
+              "Whether the last reload, or the start if there was none, went well: each rule, the "
+              "sockets of the API and the log are as the config says.");
     if (r->outcome != OPS_RELOAD_BUSY)
         om_number(om, "penstock_config_last_reload_successful", "", NULL,
                   r->outcome != OPS_RELOAD_FAILED && r->failed == 0);

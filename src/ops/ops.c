@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conf/errors.h"
 #include "ops/api.h"
 #include "ops/ops_open.h"
 #include "os/log.h"
@@ -78,12 +79,24 @@ static void close_former(struct ops_sockets *former)
 
 /* --- as the config says ---------------------------------------------------------------------- */
 
-static void complain(const struct ops *ops, const struct conf *conf, enum log_level level,
+/* What can't be had is told at a reload with all that is wrong then, else (NULL) logged. */
+struct attempt {
+    const struct conf *conf;
+    struct conf_errors *errors;
+};
+
+/* At its default place a socket may be missing. */
+static void complain(const struct ops *ops, const struct attempt *a, bool is_default,
                      const char *option, const char *value, const char *why)
 {
-    struct conf_place at = conf_daemon_place(conf, option);
+    enum log_level level = is_default ? LEVEL_WARNING : LEVEL_ERROR;
+    struct conf_place at = conf_daemon_place(a->conf, option);
 
-    if (at.line == 0)
+    if (a->errors && is_default)
+        conf_errors_warn(a->errors, at, "%s \"%s\": %s", option, value, why);
+    else if (a->errors)
+        conf_errors_add(a->errors, at, "%s \"%s\": %s", option, value, why);
+    else if (at.line == 0)
         log_message(ops->api.host.worker->log, level, "%s \"%s\": %s", option, value, why);
     else
         log_message(ops->api.host.worker->log, level, "%s:%u: %s \"%s\": %s", at.file, at.line,
@@ -106,9 +119,9 @@ static bool is_left_out(const struct conf *conf)
            !directory_is_there(conf->daemon.control);
 }
 
-static int apply_control(struct ops *ops, const struct conf *conf)
+static int apply_control(struct ops *ops, const struct attempt *a)
 {
-    const struct conf_daemon *d = &conf->daemon;
+    const struct conf_daemon *d = &a->conf->daemon;
     bool is_default = strcmp(d->control, CONF_CONTROL_DEFAULT) == 0;
     struct ops_socket *s;
     const char *why = NULL;
@@ -120,7 +133,10 @@ static int apply_control(struct ops *ops, const struct conf *conf)
     }
     if (ops->control && ops_socket_is_at(ops->control, d->control)) {
         error = ops_socket_change(ops->control, d, &why);
-    } else if (!ops->control && is_left_out(conf)) {
+    } else if (!ops->control && is_left_out(a->conf)) {
+        if (!a->errors)
+            log_message(ops->api.host.worker->log, LEVEL_INFO,
+                        "there is no directory for the control socket %s, and so none", d->control);
         return 0;
     } else {
         error = ops_open_control(&s, ops->api.host.worker, &ops->local, d,
@@ -131,14 +147,13 @@ static int apply_control(struct ops *ops, const struct conf *conf)
         }
     }
     if (error)
-        complain(ops, conf, is_default ? LEVEL_WARNING : LEVEL_ERROR, "control", d->control,
-                 why ? why : strerror(-error));
+        complain(ops, a, is_default, "control", d->control, why ? why : strerror(-error));
     return is_default ? 0 : error;
 }
 
-static int apply_http(struct ops *ops, const struct conf *conf)
+static int apply_http(struct ops *ops, const struct attempt *a)
 {
-    const struct conf_daemon *d = &conf->daemon;
+    const struct conf_daemon *d = &a->conf->daemon;
     struct ops_socket *s;
     const char *why = NULL;
     int error;
@@ -153,16 +168,8 @@ static int apply_http(struct ops *ops, const struct conf *conf)
     if (error == 0)
         replace(ops, &ops->http, s);
     else
-        complain(ops, conf, LEVEL_ERROR, "http", d->http, why ? why : strerror(-error));
+        complain(ops, a, false, "http", d->http, why ? why : strerror(-error));
     return error;
-}
-
-/* Both are tried, so that all that is wrong is told. */
-static int apply(struct ops *ops, const struct conf *conf)
-{
-    int control = apply_control(ops, conf), http = apply_http(ops, conf);
-
-    return control ? control : http;
 }
 
 /* --- its life -------------------------------------------------------------------------------- */
@@ -171,7 +178,8 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
               const struct ops_sockets *former)
 {
     struct ops *ops = calloc(1, sizeof(*ops));
-    int error;
+    const struct attempt a = {.conf = conf};
+    int control, http;
 
     *out = ops;
     if (!ops) {
@@ -188,9 +196,11 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
     events_init(&ops->api.events, host->worker);
     ops->local = (struct api_door){&ops->api, true};
     ops->remote = (struct api_door){&ops->api, false};
-    error = apply(ops, conf);
+    /* both are tried, so that all that is wrong is told */
+    control = apply_control(ops, &a);
+    http = apply_http(ops, &a);
     close_former(&ops->former);
-    return error;
+    return control ? control : http;
 }
 
 struct ops_sockets ops_sockets(const struct ops *ops)
@@ -214,10 +224,16 @@ void ops_leave(struct ops *ops)
         ops_socket_leave(ops->http);
 }
 
-void ops_change(struct ops *ops, const struct conf *conf)
+unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors)
 {
-    if (ops)
-        apply(ops, conf);
+    const struct attempt a = {conf, errors};
+    unsigned failed = 0;
+
+    if (!ops)
+        return 0;
+    failed |= apply_control(ops, &a) ? DAEMON_PART(DAEMON_CONTROL) : 0;
+    failed |= apply_http(ops, &a) ? DAEMON_PART(DAEMON_HTTP) : 0;
+    return failed;
 }
 
 void ops_reloaded(struct ops *ops)

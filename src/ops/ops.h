@@ -12,24 +12,29 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "conf/daemon_now.h"
 #include "flow/worker.h"
 #include "os/sock_file.h"
 
 struct ops;
 struct rule;
 
+/* Longer errors are cut where there is room for one line. */
+#define OPS_ERROR_MAX 512
+
 /* The last reload, or the one under way. */
 enum ops_outcome { OPS_RELOAD_NONE, OPS_RELOAD_BUSY, OPS_RELOAD_OK, OPS_RELOAD_FAILED };
 
 struct ops_reload {
     enum ops_outcome outcome;
-    uint64_t number;                        /* of the last that is over, from 1; 0: none yet */
-    int64_t at_ms;                          /* since the epoch, when it was over */
-    uint64_t generation;                    /* of the config at work: 1 at the start ... */
-    int64_t loaded_at_ms;                   /* ... and since when it is, since the epoch */
-    size_t added, removed, changed, failed; /* rules */
-    const struct conf_errors *errors; /* of the files, and of rules that could not change; NULL:
-                                         none, or not read yet */
+    uint64_t number;                  /* of the last that is over, from 1; 0: none yet */
+    int64_t at_ms;                    /* since the epoch, when it was over */
+    uint64_t generation;              /* of the config at work: 1 at the start ... */
+    int64_t loaded_at_ms;             /* ... and since when it is, since the epoch */
+    size_t added, removed, changed;   /* rules */
+    size_t failed;                    /* rules and parts of the daemon's options that could not */
+    const struct conf_errors *errors; /* of the files, and of what could not change; NULL: none, or
+                                         not read yet */
     const char *error;                /* FAILED: the first reason; else NULL */
 };
 
@@ -38,6 +43,8 @@ struct ops_host {
     struct worker *worker;
     const char *config_path;
     struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
+    /* The daemon's options at work. */
+    const struct daemon_now *(*daemon)(void *arg);
     struct rule *const *(*rules)(void *arg, size_t *count); /* at work, in the config's order */
     const struct ops_reload *(*reloaded)(void *arg);
     /* Begin one, and return its number; or 0: no more. When it is over ops_reloaded() is called,
@@ -76,9 +83,9 @@ struct ops_sockets ops_sockets(const struct ops *ops);
 void ops_leave(struct ops *ops);
 
 /* The config has changed: addresses and rights are as it says from here on. New sockets are open
- * before old ones close. What can't be had is logged; then that socket stays as it was. In this,
- * and the next three: NULL is allowed. */
-void ops_change(struct ops *ops, const struct conf *conf);
+ * before old ones close. What can't be had stays as it was, and is added to the errors. Returns
+ * which parts of the daemon's options that are (daemon_now.h). */
+unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors);
 
 /* A reload is over, whoever has asked for it. */
 void ops_reloaded(struct ops *ops);

@@ -46,10 +46,12 @@ void ops_leave(struct ops *ops)
     (void)ops;
 }
 
-void ops_change(struct ops *ops, const struct conf *conf)
+unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors)
 {
     (void)ops;
     (void)conf;
+    (void)errors;
+    return 0;
 }
 
 void ops_reloaded(struct ops *ops)

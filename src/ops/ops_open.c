@@ -156,11 +156,14 @@ int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_
     struct addr address = {.family = AF_UNIX, .un = {.path = conf->control}};
     int error = find_rights(conf, &model.rights, why);
 
-    if (former >= 0 && (error || !has_its_file(conf->control, file))) {
+    if (former >= 0 && !has_its_file(conf->control, file)) {
         close(former); /* nobody can reach it */
         former = -1;
     }
-    return error ? error : open_at(out, &model, &address, former, door, why);
+    if (error && former < 0)
+        return error;
+    *why = NULL; /* of one that goes on ops_socket_change() tells */
+    return open_at(out, &model, &address, former, door, why);
 }
 
 int ops_open_http(struct ops_socket **out, struct worker *worker, struct api_door *door,
@@ -182,7 +185,7 @@ bool ops_socket_is_at(const struct ops_socket *s, const char *place)
 int ops_socket_change(struct ops_socket *s, const struct conf_daemon *conf, const char **why)
 {
     struct http_server server = {0};
-    struct sock_file rights;
+    struct sock_file rights, wanted;
     int error = find_rights(conf, &rights, why);
 
     if (error)
@@ -190,14 +193,19 @@ int ops_socket_change(struct ops_socket *s, const struct conf_daemon *conf, cons
     if (rights.mode == s->rights.mode && rights.owner == s->rights.owner &&
         rights.group == s->rights.group)
         return 0;
-    error = sock_file_change(s->place, &s->file, &rights);
+    wanted = rights;
+    if (s->rights.owner != (uid_t)-1 && rights.owner == (uid_t)-1)
+        wanted.owner = geteuid();
+    if (s->rights.group != (gid_t)-1 && rights.group == (gid_t)-1)
+        wanted.group = getegid();
+    error = sock_file_change(s->place, &s->file, &wanted);
     if (error == 0)
         error = look_at_file(s, &server);
     if (error) {
         *why = explain(error, true);
         return error;
     }
-    s->rights = rights;
+    s->rights = rights; /* look_at_file() has what they are now */
     http_set_rights(s->http, server.owner, server.group, server.group_may);
     return 0;
 }

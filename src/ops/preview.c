@@ -25,7 +25,7 @@ struct reading {
     struct preview *preview; /* the loop's */
     uint64_t generation;
     char *path;
-    struct conf *before;            /* at work; referenced, as are the rules */
+    struct daemon_now before;       /* at work; referenced, as are the rules */
     const struct conf_rule **rules; /* at work; each may be of a snapshot of its own */
     size_t rule_count;
 
@@ -42,7 +42,7 @@ static void release(void *arg)
     for (size_t i = 0; i < rd->rule_count; i++)
         conf_unref(rd->rules[i]->conf);
     free(rd->rules);
-    conf_unref(rd->before);
+    daemon_now_end(&rd->before);
     free(rd->path);
     free(rd->text);
     free(rd);
@@ -75,7 +75,7 @@ static void compare(struct reading *rd, const struct conf *now, const struct con
     for (size_t i = 0; i < now->rule_count; i++)
         rules[i] = &now->rules[i];
     if (conf_diff(&diff, rd->rules, rd->rule_count, rules, now->rule_count) == 0) {
-        write_down(rd, 200, json_diff(&rd->before->daemon, &now->daemon, &diff, warnings));
+        write_down(rd, 200, json_diff(&rd->before.options, &now->daemon, &diff, warnings));
         conf_diff_free(&diff);
     }
     free(rules);
@@ -87,11 +87,12 @@ static void work(void *arg)
     int64_t began = clock_thread_cpu_us();
     struct conf_errors errors;
     struct conf *now = conf_load(rd->path, &errors);
+    char first[OPS_ERROR_MAX];
 
     if (now)
         compare(rd, now, &errors);
-    else if (errors.fatal > 0 && conf_errors_first(&errors))
-        write_down(rd, 422, json_failure("conflict", conf_errors_first(&errors), &errors));
+    else if (conf_errors_first(&errors, first, sizeof(first)))
+        write_down(rd, 422, json_failure("conflict", first, &errors));
     conf_unref(now);
     conf_errors_free(&errors);
     rd->cpu_us = clock_thread_cpu_us() - began;
@@ -199,7 +200,7 @@ static struct reading *prepare(struct preview *p)
     rd->preview = p;
     rd->generation = host->reloaded(host->arg)->generation;
     rd->path = strdup(host->config_path);
-    rd->before = conf_ref(host->conf(host->arg));
+    daemon_now_copy(&rd->before, host->daemon(host->arg));
     rd->rules = calloc(count + 1, sizeof(struct conf_rule *)); /* never of 0 bytes */
     if (!rd->path || !rd->rules) {
         release(rd);

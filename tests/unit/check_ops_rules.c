@@ -315,8 +315,16 @@ START_TEST(a_listener_that_comes_is_not_the_one_that_went)
 }
 END_TEST
 
-/* Addresses go, come and come back while they are told: none is told twice, nor is what has gone
- * looked at. */
+static json_int_t times_told(json_t *names, unsigned number)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "unix:@penstock-%070u-%u", number, (unsigned)getpid());
+    return json_integer_value(json_object_get(names, text));
+}
+
+/* Addresses go, come and come back while they are told: those that stay are told, and once; nor is
+ * what has gone looked at. */
 START_TEST(listeners_that_change_while_they_are_told)
 {
     for (unsigned slices = 1; slices < 5; slices++) {
@@ -336,16 +344,34 @@ START_TEST(listeners_that_change_while_they_are_told)
         json_array_foreach(listeners_of(o, 0), i, listener)
         {
             const char *name = json_string_value(json_object_get(listener, "address"));
+            json_int_t before = json_integer_value(json_object_get(names, name));
 
-            ck_assert_ptr_null(json_object_get(names, name));
-            json_object_set_new(names, name, json_true());
+            json_object_set_new(names, name, json_integer(before + 1));
         }
-        ck_assert_uint_gt(json_object_size(names), 50);
+        for (unsigned n = 0; n < LISTENERS; n++) {
+            if (n % 2 == 1)
+                ck_assert_int_eq(times_told(names, n), 1);
+            else if (slices % 2 == 0)
+                ck_assert_int_ge(times_told(names, n), 1);
+        }
+        ck_assert_int_eq(times_told(names, LISTENERS - 2), slices % 2 == 0);
         ck_assert_uint_eq(json_array_size(listeners_of(o, 1)), 1);
         json_decref(names);
         json_decref(o);
         free(t.text);
     }
+}
+END_TEST
+
+/* Who reads of it keeps it, but nobody else finds it. */
+START_TEST(a_rule_that_has_gone_is_found_no_more)
+{
+    apply_rules(2);
+    ask_for_rule("r1");
+    apply_rules(1);
+    ck_assert_ptr_null(find_rule(&w.worker, "r1"));
+    ck_assert_ptr_nonnull(find_rule(&w.worker, "r0"));
+    stream->done(stream);
 }
 END_TEST
 
@@ -364,5 +390,6 @@ int main(void)
     tcase_add_test(tcase, listeners_that_go_before_one_of_them_is_told);
     tcase_add_test(tcase, a_listener_that_comes_is_not_the_one_that_went);
     tcase_add_test(tcase, listeners_that_change_while_they_are_told);
+    tcase_add_test(tcase, a_rule_that_has_gone_is_found_no_more);
     return suite_run(suite);
 }
