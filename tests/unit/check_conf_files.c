@@ -241,6 +241,33 @@ START_TEST(users_that_are_not_there_are_warned_of)
 }
 END_TEST
 
+START_TEST(interfaces_that_are_not_there_are_warned_of)
+{
+    struct conf_errors errors;
+    struct conf *conf;
+    char *words;
+
+    write_file("p.conf",
+               "rules = { a = { listen = ( \"udp:*:24200\",\n"
+               "  { address = \"udp:239.1.2.3:24201\";\n"
+               "    interface = \"no-such0\"; } );\n"
+               "  interface = [ \"lo\",\n"
+               "    \"no-such1\" ];\n"
+               "  upstream = { address = \"239.1.2.3:24202\"; interface = \"no-such2\"; }; }; };");
+    conf = conf_load("p.conf", &errors);
+    ck_assert_ptr_nonnull(conf);
+    words = said(&errors);
+#define NO_INTERFACE "this machine has no such interface now, or it is down\n"
+    ck_assert_str_eq(words,
+                     "p.conf:3: warning: rule \"a\": interface = \"no-such0\": " NO_INTERFACE
+                     "p.conf:5: warning: rule \"a\": interface = \"no-such1\": " NO_INTERFACE
+                     "p.conf:6: warning: rule \"a\": interface = \"no-such2\": " NO_INTERFACE);
+    conf_errors_free(&errors);
+    conf_unref(conf);
+    free(words);
+}
+END_TEST
+
 /* The rules' names, with their files, of a config as if it was edited so. */
 static char *edited(const char *name, const char *text)
 {
@@ -310,6 +337,7 @@ static TCase *files_case(void)
     tcase_add_test(tcase, a_socket_s_directory_must_be_there);
     tcase_add_test(tcase, a_file_is_looked_at_before_it_is_there);
     tcase_add_test(tcase, users_that_are_not_there_are_warned_of);
+    tcase_add_test(tcase, interfaces_that_are_not_there_are_warned_of);
     return tcase;
 }
 
