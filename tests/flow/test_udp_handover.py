@@ -275,8 +275,9 @@ def usr2(t):
 
 @udp_test("udp: SIGUSR2 with more than the buffers hold: datagrams are lost, but no session")
 def usr2_too_much(t):
-    u = UnderLoad(t, clients=64, window=24)
+    u = UnderLoad(t, clients=64, window=24, patience=0.1)
+    u.overwhelm()
     for _ in range(ROUNDS // 20):
         u.d.upgrade()
         u.load.check()
-    u.finish(lost=1 << 30)
+    u.finish(loses=True)

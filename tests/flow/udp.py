@@ -69,6 +69,13 @@ def udp(*ports, host="127.0.0.1"):
     return texts if len(texts) > 1 else texts[0]
 
 
+def enlarge_buffer(s):
+    try:
+        s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+    except PermissionError:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+
+
 def open_socket(t, where=None, family=None, connect=None):
     """A datagram socket with a large buffer, bound and connected as told."""
     s = socket.socket(family or family_of(where if connect is None else connect),
@@ -76,10 +83,7 @@ def open_socket(t, where=None, family=None, connect=None):
     s.settimeout(harness.DEADLINE)
     t.sockets.append(s)
     if s.family != socket.AF_UNIX:
-        try:
-            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
-        except PermissionError:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        enlarge_buffer(s)
     if where is not None:
         s.bind(where)
     if connect is not None:

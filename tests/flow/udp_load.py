@@ -8,7 +8,8 @@ twice. Lost ones are counted.
 
 As a program: udp_load.py JSON, with "routes" (addresses to send to), "upstreams" (numbers of
 inherited bound sockets), "clients" (how many), "window" (how many datagrams each has under way),
-"seed". It goes on until the end of its standard input, waits for what is under way, and prints a
+"seed", "patience" (seconds after which a client that hears nothing takes them for lost and sends
+others). It goes on until the end of its standard input, waits for what is under way, and prints a
 JSON object. Faults are also told at once, a line each on standard error.
 """
 
@@ -25,10 +26,10 @@ from collections import deque
 
 import harness
 from stream import part
-from udp import family_of
+from udp import enlarge_buffer, family_of
 
 HEADER = struct.Struct("!II")
-PATIENCE = 1.0 * (5 if harness.SLOW else 1)  # so long others are not sent
+PATIENCE = 1.0 * (5 if harness.SLOW else 1)  # so long no others are sent, unless told
 
 
 def body(client, number, size):
@@ -40,6 +41,7 @@ class Client:
         self.load, self.number = load, number
         self.rng = random.Random((load.seed << 16) | number)
         self.socket = socket.socket(family_of(route), socket.SOCK_DGRAM)
+        enlarge_buffer(self.socket)
         self.socket.connect(tuple(route))
         self.socket.setblocking(False)
         self.next = 0
@@ -89,7 +91,7 @@ class Client:
         return None
 
     def write_off(self, now):
-        if self.waiting and now - self.moved > PATIENCE:
+        if self.waiting and now - self.moved > self.load.patience:
             self.missed += self.waiting
             self.waiting.clear()
             self.moved = now
@@ -100,6 +102,7 @@ class Generator:
 
     def __init__(self, config):
         self.seed, self.window = config["seed"], config["window"]
+        self.patience = config["patience"]
         self.sent = self.answered = self.arrived = 0
         self.faults = []
         self.stopping = False
@@ -154,6 +157,7 @@ class Generator:
                     self.upstream(key.fileobj)
                 elif key.data == "stop":
                     self.stopping = True
+                    self.patience = PATIENCE  # nothing is to come later
                     self.selector.unregister(sys.stdin)
                 else:
                     key.data.read()
@@ -169,10 +173,11 @@ class Generator:
 class Load:
     """The same as a test sees it."""
 
-    def __init__(self, t, routes, upstreams, clients=16, window=2, seed=1):
+    def __init__(self, t, routes, upstreams, clients=16, window=2, seed=1,
+                 patience=PATIENCE):
         numbers = [s.fileno() for s in upstreams]
         config = {"routes": routes, "upstreams": numbers, "clients": clients, "window": window,
-                  "seed": seed}
+                  "seed": seed, "patience": patience}
         self.errors = open(t.path("udp_load.err"), "w+")
         self.output = open(t.path("udp_load.out"), "w+")
         t.sockets += [self.errors, self.output]
