@@ -21,6 +21,7 @@ struct heard {
     enum end end;                     /* of the last that has ended, or was refused */
     char error[64];
     struct addr client;
+    int64_t older_ms; /* make each session so much older than it is, at its begin */
 };
 
 static struct world w;
@@ -43,6 +44,7 @@ static void on_opened(void *arg, const struct session *s)
     heard.opened++;
     heard.last_opened = s->id;
     heard.client = s->client;
+    ((struct session *)s)->started -= heard.older_ms;
 }
 
 static void on_ended(void *arg, const struct session *s, enum end end, const char *error)
@@ -118,6 +120,16 @@ static uint64_t values(const struct histogram *h)
     uint64_t sum = 0;
 
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        sum += atomic_load(&h->counts[i]);
+    return sum;
+}
+
+/* Those that took as long as that, or longer. */
+static uint64_t slow_values(const struct histogram *h, uint64_t ms)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = histogram_bucket(ms); i < HISTOGRAM_BUCKETS; i++)
         sum += atomic_load(&h->counts[i]);
     return sum;
 }
@@ -199,6 +211,38 @@ START_TEST(one_that_never_reached_its_upstream_took_no_time_to_connect)
     ck_assert_uint_eq(values(&account()->lasted), 1);
     close(fd);
     up = upstream_at(PORT_UP, 100);
+}
+END_TEST
+
+/* What is not on purpose takes less than a test may. */
+START_TEST(it_is_counted_how_long_it_took)
+{
+    const struct histogram *connect, *lasted;
+    struct session *s;
+    uint64_t before;
+    int fd;
+
+    apply_tcp("connect_timeout = \"1h\";");
+    connect = &account()->connect;
+    lasted = &account()->lasted;
+    heard.older_ms = 500000;
+    fd = world_client(&w, PORT, STAGE_RELAY, &s);
+    ck_assert_uint_eq(slow_values(connect, 500000), 1);
+    before = atomic_load(&connect->sum_ms);
+    ck_assert_uint_ge(before, 500000);
+    ck_assert_uint_lt(before, 500000 + PATIENCE_MS * 10);
+    s->connect_ms = 70;
+    account_connected(s);
+    ck_assert_uint_eq(atomic_load(&connect->sum_ms), before + 70);
+    ck_assert_uint_eq(atomic_load(&connect->counts[histogram_bucket(70)]), 1);
+    ck_assert_uint_eq(values(lasted), 0);
+    s->started -= 500000;
+    session_end_now(s, END_KILLED);
+    ck_assert_uint_eq(values(lasted), 1);
+    ck_assert_uint_eq(slow_values(lasted, 1000000), 1);
+    ck_assert_uint_ge(atomic_load(&lasted->sum_ms), 1000000);
+    ck_assert_uint_lt(atomic_load(&lasted->sum_ms), 1000000 + PATIENCE_MS * 10);
+    close(fd);
 }
 END_TEST
 
@@ -350,6 +394,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_session_opens_and_ends);
     tcase_add_test(tcase, one_that_never_reached_its_upstream_took_no_time_to_connect);
+    tcase_add_test(tcase, it_is_counted_how_long_it_took);
     tcase_add_loop_test(tcase, it_is_told_why, 0, 2);
     tcase_add_test(tcase, nobody_has_to_look_on);
     tcase_add_test(tcase, each_refused_client_is_told_of);
