@@ -66,7 +66,7 @@ static int find_config(struct change *c)
     int status;
 
     client_limit(c->ctl->client, ANSWER_MS);
-    reply = client_call(c->ctl->client, "GET", "/v1/status");
+    reply = client_call(c->ctl->client, "GET", "/v1/status", "config");
     client_limit(c->ctl->client, 0);
     if (reply.status == STATUS_OK) {
         status = with_daemon(c, reply.body);
@@ -169,13 +169,14 @@ int change_failed(const struct change *c, const char *what, int error)
 /* --- the daemon ------------------------------------------------------------------------------ */
 
 /* It is given up for a signal, and after `ms` (0: never). */
-static struct reply ask(struct change *c, const char *method, const char *path, int64_t ms)
+static struct reply ask(struct change *c, const char *method, const char *path, const char *key,
+                        int64_t ms)
 {
     struct reply reply;
 
     client_limit(c->ctl->client, ms);
     client_heed(c->ctl->client, signals_wait);
-    reply = client_call(c->ctl->client, method, path);
+    reply = client_call(c->ctl->client, method, path, key);
     client_heed(c->ctl->client, NULL);
     client_limit(c->ctl->client, 0);
     return reply;
@@ -194,7 +195,7 @@ static int tell(const struct reply *reply)
  * somebody who is in the middle of them. The caller frees it; NULL: it is not known which. */
 static json_t *tried_rules(struct change *c)
 {
-    struct reply reply = ask(c, "GET", "/v1/status", ANSWER_MS);
+    struct reply reply = ask(c, "GET", "/v1/status", "config", ANSWER_MS);
     json_t *config = json_object_get(reply.body, "config");
     json_t *tried = json_incref(json_object_get(json_object_get(config, "reload"), "failed_rules"));
 
@@ -219,7 +220,7 @@ int change_alone(struct change *c, bool wanted)
 
     if (c->asleep)
         return STATUS_OK;
-    reply = ask(c, "GET", "/v1/config/diff", 0);
+    reply = ask(c, "GET", "/v1/config/diff", "changes", 0);
     if (reply.status != STATUS_OK && reply.body)
         findings_print(json_object_get(reply.body, "errors"));
     status = tell(&reply);
@@ -237,7 +238,7 @@ int change_alone(struct change *c, bool wanted)
 static int check_rule(struct change *c, bool wanted)
 {
     char *path = must_print("/v1/rules/%s", c->rule); /* a good name needs no encoding */
-    struct reply reply = ask(c, "GET", path, ANSWER_MS);
+    struct reply reply = ask(c, "GET", path, "state", ANSWER_MS);
     bool is = reply.status == STATUS_OK && strcmp(value_text(reply.body, "state"), "removed") != 0;
     int status = STATUS_OK;
 
@@ -259,7 +260,7 @@ int change_reload(struct change *c, bool wanted)
 
     if (c->asleep)
         return STATUS_OK;
-    c->reloaded = ask(c, "POST", "/v1/reload", 0);
+    c->reloaded = ask(c, "POST", "/v1/reload", "generation", 0);
     if (c->reloaded.body)
         findings_print(json_object_get(c->reloaded.body, "errors"));
     status = tell(&c->reloaded);
@@ -272,9 +273,9 @@ static struct reply reload_back(struct change *c)
     struct reply reply;
 
     if (!signals_wait())
-        return ask(c, "POST", "/v1/reload", BACK_MS);
+        return ask(c, "POST", "/v1/reload", "generation", BACK_MS);
     client_limit(c->ctl->client, HASTE_MS);
-    reply = client_call_for(c->ctl->client, "POST", "/v1/reload", "generation");
+    reply = client_call(c->ctl->client, "POST", "/v1/reload", "generation");
     client_limit(c->ctl->client, 0);
     return reply;
 }

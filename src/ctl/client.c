@@ -205,7 +205,7 @@ static void fail(struct client *c, CURLcode code, struct reply *reply)
         reply->error = must_print("%s: %s", c->path, curl_easy_strerror(code));
 }
 
-struct reply client_call(struct client *c, const char *method, const char *path)
+static struct reply call(struct client *c, const char *method, const char *path)
 {
     struct incoming in = {.client = c};
     struct reply reply = {0};
@@ -219,10 +219,9 @@ struct reply client_call(struct client *c, const char *method, const char *path)
     return reply;
 }
 
-struct reply client_call_for(struct client *c, const char *method, const char *path,
-                             const char *key)
+struct reply client_call(struct client *c, const char *method, const char *path, const char *key)
 {
-    struct reply reply = client_call(c, method, path);
+    struct reply reply = call(c, method, path);
 
     if (reply.status == STATUS_OK && !json_object_get(reply.body, key)) {
         json_decref(reply.body);

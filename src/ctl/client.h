@@ -30,13 +30,9 @@ struct reply {
     int cause;    /* the errno for which it could not be connected to; else 0 */
 };
 
-/* `method` and a path with its query, all of it encoded. To be given to reply_free(). */
-struct reply client_call(struct client *c, const char *method, const char *path);
-
-/* The same, of which an answer without `key` is none of penstockd's: for what is told by an exit
- * status alone. */
-struct reply client_call_for(struct client *c, const char *method, const char *path,
-                             const char *key);
+/* `method` and a path with its query, all of it encoded. An answer to what was done or asked for
+ * that has no `key` is none of penstockd's. To be given to reply_free(). */
+struct reply client_call(struct client *c, const char *method, const char *path, const char *key);
 void reply_free(struct reply *reply);
 
 /* `reply` becomes `other`, which is no more. */

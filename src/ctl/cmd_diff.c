@@ -124,7 +124,7 @@ static void print(struct ctl *ctl, const json_t *body)
 
 int cmd_diff(struct ctl *ctl)
 {
-    struct reply reply = client_call_for(ctl->client, "GET", "/v1/config/diff", "changes");
+    struct reply reply = client_call(ctl->client, "GET", "/v1/config/diff", "changes");
     bool changes = json_is_true(json_object_get(reply.body, "changes"));
     int status = reply.status;
 

@@ -30,7 +30,7 @@ static int find_config(struct ctl *ctl, char **config)
 
     *config = NULL;
     client_limit(ctl->client, ANSWER_MS);
-    reply = client_call(ctl->client, "GET", "/v1/status");
+    reply = client_call(ctl->client, "GET", "/v1/status", "config");
     if (reply.status == STATUS_OK) {
         *config = at_work_config(reply.body);
         if (!*config)
@@ -84,7 +84,7 @@ int cmd_wait_ready(struct ctl *ctl)
 
     for (;;) {
         client_limit(ctl->client, left > ANSWER_MS ? ANSWER_MS : left + 1);
-        reply = client_call_for(ctl->client, "GET", "/healthz", "status");
+        reply = client_call(ctl->client, "GET", "/healthz", "status");
         left = time_left(&ctl->args, began);
         /* A socket that we may not use yet is perhaps just being made. */
         if (reply.status == STATUS_OK || left == 0)

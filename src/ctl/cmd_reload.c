@@ -26,7 +26,7 @@ int reload_print(struct ctl *ctl, const json_t *body)
 
 int cmd_reload(struct ctl *ctl)
 {
-    struct reply reply = client_call_for(ctl->client, "POST", "/v1/reload", "generation");
+    struct reply reply = client_call(ctl->client, "POST", "/v1/reload", "generation");
     int status = reply.status;
 
     findings_tell(ctl, &reply);

@@ -104,7 +104,7 @@ static void print(struct ctl *ctl, const json_t *body)
 
 static struct reply get(struct ctl *ctl)
 {
-    return client_call(ctl->client, "GET", "/v1/rules");
+    return client_call(ctl->client, "GET", "/v1/rules", "rules");
 }
 
 int cmd_rules(struct ctl *ctl)

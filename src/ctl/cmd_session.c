@@ -77,7 +77,7 @@ static void print_session(struct ctl *ctl, const json_t *s)
 static struct reply get_session(struct ctl *ctl)
 {
     char *path = must_print("/v1/sessions/%s", ctl->args.operand);
-    struct reply reply = client_call(ctl->client, "GET", path);
+    struct reply reply = client_call(ctl->client, "GET", path, "id");
 
     free(path);
     return reply;

@@ -90,7 +90,7 @@ static struct reply get_page(struct ctl *ctl, const json_t *after, uint64_t limi
     if (json_is_integer(after))
         query_number(&q, "after", (uint64_t)json_integer_value(after));
     path = query_end(&q);
-    reply = client_call(ctl->client, "GET", path);
+    reply = client_call(ctl->client, "GET", path, "sessions");
     free(path);
     return reply;
 }

@@ -66,7 +66,7 @@ static void print(struct ctl *ctl, const json_t *body)
 
 static struct reply get(struct ctl *ctl)
 {
-    return client_call(ctl->client, "GET", "/v1/status");
+    return client_call(ctl->client, "GET", "/v1/status", "config");
 }
 
 int cmd_status(struct ctl *ctl)

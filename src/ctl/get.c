@@ -76,7 +76,7 @@ int ctl_get(struct ctl *ctl, struct reply (*get)(struct ctl *ctl), printer *prin
 int ctl_change(struct ctl *ctl, const char *method, const char *path, const char *key,
                printer *print)
 {
-    struct reply reply = client_call_for(ctl->client, method, path, key);
+    struct reply reply = client_call(ctl->client, method, path, key);
     int status = reply_tell(&reply);
 
     if (status == STATUS_OK)

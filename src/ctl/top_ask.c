@@ -110,6 +110,14 @@ static void tell_refused(struct top *t, const struct reply *reply)
         top_say(t, true, "%s", reply->error);
 }
 
+/* What every answer to it has. */
+static const char *key_of(enum ask_kind kind)
+{
+    if (kind == ASK_RELOAD)
+        return "generation";
+    return kind == ASK_PAUSE || kind == ASK_RESUME ? "state" : "killed";
+}
+
 static void change(struct top *t)
 {
     bool kills = t->ask.kind == ASK_KILL || t->ask.kind == ASK_KILL_RULE;
@@ -119,7 +127,7 @@ static void change(struct top *t)
     top_say(t, false, "Waiting for penstockd ...");
     top_draw(t);
     client_limit(t->client, t->ask.kind == ASK_RELOAD ? RELOAD_MS : CHANGE_MS);
-    reply = client_call(t->client, kills ? "DELETE" : "POST", path);
+    reply = client_call(t->client, kills ? "DELETE" : "POST", path, key_of(t->ask.kind));
     if (reply.status == STATUS_OK)
         tell_done(t, reply.body);
     else

@@ -112,7 +112,7 @@ static struct reply fetch_sessions(struct top *t)
     size_t seen = (p->list.at > p->list.first ? p->list.at : p->list.first) + 2 * p->list.rows;
     size_t limit = sessions_wanted(p->filter, (enum sessions_sort)p->sort, p->reverse, seen);
     char *path = sessions_path(t, limit);
-    struct reply reply = client_call(t->client, "GET", path);
+    struct reply reply = client_call(t->client, "GET", path, "sessions");
 
     free(path);
     if (reply.status == STATUS_OK)
@@ -122,7 +122,7 @@ static struct reply fetch_sessions(struct top *t)
 
 static struct reply fetch_rules(struct top *t)
 {
-    struct reply reply = client_call(t->client, "GET", "/v1/rules");
+    struct reply reply = client_call(t->client, "GET", "/v1/rules", "rules");
 
     if (reply.status == STATUS_OK)
         rules_take(&t->rules, reply.body, clock_monotonic_ms());
@@ -131,7 +131,7 @@ static struct reply fetch_rules(struct top *t)
 
 static struct reply fetch_status(struct top *t)
 {
-    struct reply reply = client_call(t->client, "GET", "/v1/status");
+    struct reply reply = client_call(t->client, "GET", "/v1/status", "pid");
 
     if (reply.status == STATUS_OK)
         take_status(t, &reply);

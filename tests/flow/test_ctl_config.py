@@ -365,7 +365,8 @@ def interrupted(t):
         return {}
 
     fake = FakeDaemon(t, {("GET", "/v1/status"): (200, {"config": {"path": w.main}}),
-                          ("GET", "/v1/config/diff"): (200, {"rules": [], "daemon": []}),
+                          ("GET", "/v1/config/diff"): (200, {"changes": False, "rules": [],
+                                                            "daemon": []}),
                           ("POST", "/v1/reload"): (200, never)})
     w.ctl.socket = fake.path
     w.write("y.conf", 'rules = { y = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))

@@ -88,7 +88,8 @@ def no_reader(t):
 def no_reader_of_remove(t):
     w = World(t)
     w.write("x.conf", 'rules = { x = { listen = "%s"; upstream = "%s"; }; };\n' % (w.free(), w.to))
-    Fake(w, [{"errors": [{"file": "f", "line": 1, "text": "t", "warning": True}]}],
+    Fake(w, [{"generation": 2, "errors": [
+        {"file": "f", "line": 1, "text": "t", "warning": True}]}],
          [{"state": "removed"}])
     check_equal(without_reader(w, "remove", "x"), -signal.SIGPIPE, "remove ends by the signal")
     check_equal(os.listdir(w.conf_d), [], "files")
@@ -223,7 +224,8 @@ def pending(t):
     with open(w.main, encoding="utf-8") as f:
         text = f.read()
     # What a reload leaves as it is takes part in none, other options do.
-    for option, status, err in (('group = "root"', 0, ""), ('log_level = "debug"', 1, OTHERS)):
+    late = "%s:1: warning: group takes effect with the next start\n" % w.main
+    for option, status, err in (('group = "root"', 0, late), ('log_level = "debug"', 1, OTHERS)):
         with open(w.main, "w", encoding="utf-8") as f:
             f.write(text.replace("daemon = {", "daemon = { %s;" % option, 1))
         code, _, said = w.ctl.run("add", "of-" + option[:3], w.free(), w.to)

@@ -13,6 +13,7 @@ import termios
 import time
 
 from ctl import Ctl, FakeDaemon
+from ctl_config import World
 from harness import ONCE, Failure, Skip, check, check_equal, test, wait_for
 from test_ctl_answers import CSI, rule, session
 
@@ -88,12 +89,19 @@ def error_stays(t):
         check(out.endswith("penstock: no more of it\n"), "nothing comes behind it: %r" % out)
 
 
-@test("ctl: any JSON at all is no answer where only the exit status tells", modes=ONCE)
+@test("ctl: any JSON at all is no answer of penstockd's", modes=ONCE)
 def other_json(t):
     answer = [None]
-    asks = {("reload",): ("POST", "/v1/reload"), ("diff",): ("GET", "/v1/config/diff"),
-            ("kill", "1"): ("DELETE", "/v1/sessions/1"),
-            ("pause", "x"): ("POST", "/v1/rules/x/pause")}
+    asks = {("status",): ("GET", "/v1/status"), ("rules",): ("GET", "/v1/rules"),
+            ("sessions",): ("GET", "/v1/sessions"), ("show", "1"): ("GET", "/v1/sessions/1"),
+            ("reload",): ("POST", "/v1/reload"), ("diff",): ("GET", "/v1/config/diff"),
+            ("kill", "1"): ("DELETE", "/v1/sessions/1"), ("kill", "--all"): ("DELETE",
+                                                                              "/v1/sessions"),
+            ("pause", "x"): ("POST", "/v1/rules/x/pause"),
+            ("resume", "x"): ("POST", "/v1/rules/x/resume"),
+            ("drain", "x"): ("POST", "/v1/rules/x/drain"),
+            ("add", "x", "127.0.0.1:1", "127.0.0.1:2"): ("GET", "/v1/status"),
+            ("remove", "x"): ("GET", "/v1/status")}
     fake = FakeDaemon(t, {key: (200, lambda query: answer[0]) for key in asks.values()})
     ctl = Ctl(t, fake.path)
     for args in asks:
@@ -101,6 +109,28 @@ def other_json(t):
             for more in ((), ("--json",)):
                 check_equal(ctl.run(*args, *more), (3, "", not_penstockd(ctl)),
                             "%s: %r" % (args, answer[0]))
+    answer[0] = {}
+    status, out = ctl.on_terminal("top")
+    if "no top" not in out:
+        check_equal((status, out), (3, not_penstockd(ctl)), "top")
+
+
+@test("ctl: a rule whose reload is answered by any JSON is taken back", modes=ONCE)
+def other_json_of_add(t):
+    w = World(t)
+    files = w.files()
+    answers = {("GET", "/v1/status"): {"config": {"path": w.main}},
+               ("GET", "/v1/config/diff"): {"changes": False, "rules": [], "daemon": []},
+               ("POST", "/v1/reload"): {"generation": 1}, ("GET", "/v1/rules/x"): {"state": "x"}}
+    fake = FakeDaemon(t, {ask: (200, lambda query, ask=ask: said[ask])
+                          for ask in answers})
+    w.ctl.socket = fake.path
+    for ask in answers:
+        said = dict(answers)
+        said[ask] = {}
+        status, out, err = w.ctl.run("add", "x", w.free(), w.to)
+        check_equal((status, out, err.splitlines(True)[0]), (3, "", not_penstockd(w.ctl)), ask)
+        check_equal(w.files(), files, "files at %s" % (ask,))
 
 
 @test("ctl: numbers of any size do no harm", modes=ONCE)
