@@ -191,25 +191,25 @@ static int tell(const struct reply *reply)
     return reply->status;
 }
 
-/* Rules that could not change at the last reload are tried anew by each: they are no changes of
- * somebody who is in the middle of them. The caller frees it; NULL: it is not known which. */
-static json_t *tried_rules(struct change *c)
+/* What could not change at the last reload is tried anew by each: it is no change of somebody who
+ * is in the middle of one. The caller frees it; NULL: it is not known. */
+static json_t *last_reload(struct change *c)
 {
     struct reply reply = ask(c, "GET", "/v1/status", "config", ANSWER_MS);
-    json_t *config = json_object_get(reply.body, "config");
-    json_t *tried = json_incref(json_object_get(json_object_get(config, "reload"), "failed_rules"));
+    json_t *last = json_object_get(json_object_get(reply.body, "config"), "reload");
 
+    json_incref(last);
     reply_free(&reply);
-    return tried;
+    return last;
 }
 
 /* Would a reload change something that is neither the rule, if that is `own`, nor tried anew? */
 static bool has_others(struct change *c, const json_t *diff, const char *own)
 {
-    json_t *tried = c->mixed ? tried_rules(c) : NULL;
-    bool has = pending_count(diff, own, tried) > 0;
+    json_t *last = c->mixed ? last_reload(c) : NULL;
+    bool has = pending_count(diff, own, last) > 0;
 
-    json_decref(tried);
+    json_decref(last);
     return has;
 }
 

@@ -19,8 +19,8 @@ int reload_print(struct ctl *ctl, const json_t *body)
               value_number(body, "changed"), failed, value_number(body, "generation"));
     if (failed == 0)
         return STATUS_OK;
-    text_line(stderr, "penstock: %" PRId64 " rule%s could not change", failed,
-              failed == 1 ? "" : "s");
+    text_line(stderr, "penstock: %" PRId64 " %s could not change", failed,
+              failed == 1 ? "rule or option" : "rules or options");
     return STATUS_REFUSED;
 }
 

@@ -14,6 +14,7 @@ static void add_reload(struct table *t, const json_t *config, int64_t now)
 {
     const json_t *reload = json_object_get(config, "reload");
     const char *outcome = value_text(reload, "outcome");
+    int64_t failed = value_number(reload, "failed");
     char ago[HUMAN_MAX];
 
     human_span(ago, now - value_number(reload, "at_ms"));
@@ -22,9 +23,9 @@ static void add_reload(struct table *t, const json_t *config, int64_t now)
         table_cell(t, STYLE_PLAIN, "none yet");
     else if (strcmp(outcome, "busy") == 0)
         table_cell(t, STYLE_ODD, "under way");
-    else if (strcmp(outcome, "ok") == 0 && value_number(reload, "failed") > 0)
-        table_cell(t, STYLE_BAD, "%s ago, but %" PRId64 " rules could not change", ago,
-                   value_number(reload, "failed"));
+    else if (strcmp(outcome, "ok") == 0 && failed > 0)
+        table_cell(t, STYLE_BAD, "%s ago, but %" PRId64 " %s could not change", ago, failed,
+                   failed == 1 ? "rule or option" : "rules or options");
     else if (strcmp(outcome, "ok") == 0)
         table_cell(t, STYLE_GOOD, "ok, %s ago", ago);
     else

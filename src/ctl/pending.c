@@ -20,18 +20,20 @@ static bool has_name(const json_t *names, const char *name)
     return false;
 }
 
-size_t pending_count(const json_t *diff, const char *but, const json_t *tried)
+size_t pending_count(const json_t *diff, const char *but, const json_t *last)
 {
-    const json_t *change;
+    const json_t *rules = json_object_get(last, "failed_rules");
+    const json_t *options = json_object_get(last, "failed_options"), *change;
     size_t i, count = 0;
 
     json_array_foreach(json_object_get(diff, "rules"), i, change)
     {
         const char *name = value_text(change, "name");
 
-        count += !(but && strcmp(name, but) == 0) && !has_name(tried, name);
+        count += !(but && strcmp(name, but) == 0) && !has_name(rules, name);
     }
     json_array_foreach(json_object_get(diff, "daemon"), i, change) count +=
-        !json_is_true(json_object_get(change, "needs_restart"));
+        !json_is_true(json_object_get(change, "needs_restart")) &&
+        !has_name(options, value_text(change, "name"));
     return count;
 }

@@ -244,6 +244,7 @@ def left_out(t):
     check_equal(w.ctl.run("reload")[0], 1, "the rule is left out")
     reload = w.ctl.json("status")["config"]["reload"]
     check_equal((reload["failed"], reload["failed_rules"]), (1, ["z"]), "rules that failed")
+    check("but 1 rule or option could not change" in w.ctl.ask("status"), w.ctl.ask("status"))
     check_equal(w.ctl.run("add", "x", w.free(), w.to)[0], 0, "another one")
     check_equal(w.rules(), ["web", "x"], "rules")
     # What somebody is in the middle of is taken in no more than otherwise.
@@ -261,6 +262,30 @@ def left_out(t):
                                                  "penstockd has reloaded them"), err)
     check_equal(w.ctl.run("remove", "x")[0], 0, "remove")
     check_equal(w.ctl.run("remove", "z"), (0, w.said("z", "removed", 0, 0), ""), "the one itself")
+    w.settle()
+
+
+@test("ctl: an option that could not change doesn't hinder rules", modes=ONCE)
+def left_option(t):
+    w = World(t).start()
+    taken = t.listener()
+    with open(w.main, encoding="utf-8") as f:
+        text = f.read()
+    http = 'daemon = { http = "127.0.0.1:%d";' % taken.getsockname()[1]
+    with open(w.main, "w", encoding="utf-8") as f:
+        f.write(text.replace("daemon = {", http, 1))
+    w.unchanged(("add", "x", w.free(), w.to), 1, OTHERS)
+    check_equal(w.ctl.run("reload")[0], 1, "the option is left as it was")
+    reload = w.ctl.json("status")["config"]["reload"]
+    check_equal((reload["failed"], reload["failed_options"]), (1, ["http"]), "what failed")
+    check_equal(w.ctl.run("add", "x", w.free(), w.to)[0], 0, "add")
+    with open(w.main, "w", encoding="utf-8") as f:
+        f.write(text.replace("daemon = {", http + ' log_level = "debug";', 1))
+    w.unchanged(("remove", "x"), 1, OTHERS)
+    with open(w.main, "w", encoding="utf-8") as f:
+        f.write(text)
+    w.ctl.ask("reload")
+    w.ctl.ask("remove", "x")
     w.settle()
 
 
