@@ -168,7 +168,7 @@ static int check(const struct options *o)
         conf_unref(conf);
         return EX_CONFIG;
     }
-    promised = conf_descriptors_promised(conf);
+    promised = conf_descriptors_promised(conf) + ops_descriptors(conf);
     printf("%s: ok, %zu rules, %zu addresses\n", path, conf->rule_count, count_listens(conf));
     printf("descriptors: the limits promise %" PRIu64 ", %" PRIu64 " can be had\n", promised,
            available);

@@ -14,6 +14,7 @@
 #include "flow/listener.h"
 #include "flow/session.h"
 #include "flow/udp.h"
+#include "ops/ops.h"
 #include "os/sock.h"
 #include "os/systemd.h"
 
@@ -189,11 +190,12 @@ static size_t count_listeners(const struct ruleset *set)
     return count;
 }
 
-static void note_promises(const struct worker *w, const struct conf *conf)
+static void note_promises(struct worker *w, const struct conf *conf)
 {
-    uint64_t promised = conf_descriptors_promised(conf);
+    uint64_t promised = conf_descriptors_promised(conf) + ops_descriptors(conf);
 
     fds_promise(w->fds, promised);
+    pipe_pool_limit(&w->pipes, w->fds->pipes);
     if (promised > w->fds->room)
         log_fields(w->log, LEVEL_WARNING,
                    "the limits promise more descriptors than can be had: lower max_connections, or "

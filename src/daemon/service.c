@@ -307,23 +307,10 @@ static bool has_conf(struct service *sv)
     return sv->conf_is_former;
 }
 
-/* Pipes may take a quarter of the room (two descriptors each), but nothing that is promised to
- * sessions, unless more is promised than there is anyway, and of the rest not all (fds_promise()).
- * Without a pipe the relay copies. */
-static unsigned pipes_most(uint64_t room, uint64_t promised)
-{
-    uint64_t most = room / 8;
-
-    if (promised <= room && (room - promised) * 3 / 8 < most)
-        most = (room - promised) * 3 / 8;
-    return (unsigned)most;
-}
-
 /* What the limits promise against what can be had. */
 static bool start_worker(struct service *sv)
 {
-    uint64_t promised = conf_descriptors_promised(sv->conf);
-    uint64_t listens = 0, room;
+    uint64_t listens = 0;
 
     for (size_t i = 0; i < sv->conf->rule_count; i++)
         listens += sv->conf->rules[i].listen_count;
@@ -334,9 +321,8 @@ static bool start_worker(struct service *sv)
                     listens, listens + SESSION_FDS, sv->available);
         return false;
     }
-    room = sv->available > listens ? sv->available - listens : 0;
     fds_budget(&sv->fds, sv->available);
-    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds, pipes_most(room, promised - listens)))
+    if (worker_init(&sv->worker, sv->loop, sv->log, &sv->fds, 0)) /* as the limits promise */
         return fail(sv, "worker", ENOMEM);
     sv->worker.changed = on_change;
     sv->worker.changed_arg = sv;

@@ -269,6 +269,16 @@ bool ops_built_in(void)
     return true;
 }
 
+uint64_t ops_descriptors(const struct conf *conf)
+{
+    const struct conf_daemon *d = &conf->daemon;
+    uint64_t count = d->http ? OPS_SOCKET_FDS : 0;
+
+    if (conf_has_control(d) && !is_left_out(conf))
+        count += OPS_SOCKET_FDS;
+    return count;
+}
+
 const char *ops_missing(const struct conf *conf)
 {
     (void)conf;

@@ -58,6 +58,9 @@ bool ops_built_in(void);
 /* What the config asks for in so many words and this build has not: the option's name; or NULL. */
 const char *ops_missing(const struct conf *conf);
 
+/* How many descriptors its sockets take. */
+uint64_t ops_descriptors(const struct conf *conf);
+
 /* Listening sockets of this side; -1: there is none. */
 struct ops_sockets {
     int control, http;

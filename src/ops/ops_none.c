@@ -22,6 +22,12 @@ const char *ops_missing(const struct conf *conf)
     return d->http ? "http" : NULL;
 }
 
+uint64_t ops_descriptors(const struct conf *conf)
+{
+    (void)conf;
+    return 0;
+}
+
 int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
               const struct ops_sockets *former)
 {

@@ -12,8 +12,6 @@
 #include "os/sock.h"
 #include "os/user.h"
 
-#define SERVER_FDS 2 /* the listening socket, and the library's epoll */
-
 static const char *explain(int error, bool is_local)
 {
     switch (error) {
@@ -122,7 +120,7 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
     s->place = strdup(model->place);
     list_init(&s->link);
     if (s->place)
-        error = fds_book(s->worker->fds, SERVER_FDS) ? 0 : -EMFILE;
+        error = fds_book(s->worker->fds, OPS_SOCKET_FDS) ? 0 : -EMFILE;
     if (error) {
         free(s->place);
         free(s);
@@ -233,7 +231,7 @@ void ops_socket_free(struct ops_socket *s)
         return;
     ops_socket_close(s);
     http_free(s->http);
-    fds_release(s->worker->fds, SERVER_FDS);
+    fds_release(s->worker->fds, OPS_SOCKET_FDS);
     free(s->place);
     free(s);
 }

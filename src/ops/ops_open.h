@@ -12,6 +12,9 @@
 #include "ops/http.h"
 #include "os/sock_file.h"
 
+/* What each takes: the listening socket, and the library's epoll. */
+#define OPS_SOCKET_FDS 2
+
 struct ops_socket {
     struct list link; /* among those that are given up */
     struct worker *worker;

@@ -101,6 +101,7 @@ void fds_budget(struct fds *fds, uint64_t room)
     atomic_init(&fds->spare, 0);
     fds->room = room < UINT_MAX ? (unsigned)room : UINT_MAX;
     fds->most = fds->room;
+    fds->pipes = fds->room / 8;
 }
 
 bool fds_book(struct fds *fds, unsigned count)
@@ -124,13 +125,14 @@ void fds_promise(struct fds *fds, uint64_t promised)
     unsigned rest, pipes = fds->room / 4;
 
     if (promised > fds->room) {
-        fds->most = fds->room / 8;
+        fds->most = fds->pipes = fds->room / 8;
         return;
     }
     rest = fds->room - (unsigned)promised;
     if (rest / 4 * 3 < pipes)
         pipes = rest / 4 * 3;
     fds->most = rest - pipes;
+    fds->pipes = pipes / 2;
 }
 
 bool fds_book_spare(struct fds *fds)

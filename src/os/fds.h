@@ -19,7 +19,8 @@ struct fds {
     atomic_uint booked;
     atomic_uint spare; /* those of them that are booked as spare */
     unsigned room;     /* how many may be booked at a time */
-    unsigned most;     /* how many of these as spare */
+    unsigned most;     /* how many of these as spare ... */
+    unsigned pipes;    /* ... and how many pipes, of two each, there may be */
 };
 
 /* Open /dev/null in place of each of the descriptors 0 to 2 that is closed, so that no socket gets
@@ -49,8 +50,8 @@ bool fds_book(struct fds *fds, unsigned count);
 void fds_release(struct fds *fds, unsigned count);
 
 /* So many are promised to listeners and sessions: what is spare is neither that nor what pipes may
- * have, which is a quarter of all, but at most three quarters of what isn't promised. An eighth of
- * all if more is promised than there is anyway. */
+ * have, which is a quarter of all, but at most three quarters of what isn't promised. If more is
+ * promised than there is anyway pipes may have a quarter of all, and an eighth is spare. */
 void fds_promise(struct fds *fds, uint64_t promised);
 
 /* Book one that is spare. */

@@ -53,6 +53,13 @@ void pipe_pool_trim(struct pipe_pool *pool)
     pool->idle = 0;
 }
 
+void pipe_pool_limit(struct pipe_pool *pool, unsigned most)
+{
+    pool->most = most;
+    if (pool->open > most)
+        pipe_pool_trim(pool);
+}
+
 void pipe_pool_fini(struct pipe_pool *pool)
 {
     pipe_pool_trim(pool);
@@ -103,7 +110,7 @@ struct pipe *pipe_take(struct pipe_pool *pool)
 
 void pipe_give(struct pipe_pool *pool, struct pipe *p)
 {
-    if (p->held > 0 || pool->idle >= IDLE_MOST) {
+    if (p->held > 0 || pool->idle >= IDLE_MOST || pool->open > pool->most) {
         close_pipe(pool, p);
         return;
     }

@@ -34,6 +34,9 @@ bool pipe_built_in(void);
 
 /* A pool of at most `most` pipes, their descriptors booked in `fds`. */
 void pipe_pool_init(struct pipe_pool *pool, struct fds *fds, unsigned most);
+
+/* At most so many from here on: free ones are closed at once, others when they are given back. */
+void pipe_pool_limit(struct pipe_pool *pool, unsigned most);
 /* Closes the free ones. */
 void pipe_pool_fini(struct pipe_pool *pool);
 

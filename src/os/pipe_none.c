@@ -18,6 +18,12 @@ void pipe_pool_init(struct pipe_pool *pool, struct fds *fds, unsigned most)
     *pool = (struct pipe_pool){0};
 }
 
+void pipe_pool_limit(struct pipe_pool *pool, unsigned most)
+{
+    (void)pool;
+    (void)most;
+}
+
 void pipe_pool_fini(struct pipe_pool *pool)
 {
     (void)pool;

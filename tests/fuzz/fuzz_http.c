@@ -63,6 +63,7 @@ struct daemon {
     struct ruleset set;
     struct api api;
     struct api_door door;
+    struct daemon_now now;
     struct ops_reload reload;
     bool reloading;
     struct http *http;
@@ -122,6 +123,11 @@ static struct log *silent_log(void)
 static struct conf *conf_at_work(void *arg)
 {
     return ((struct daemon *)arg)->set.conf;
+}
+
+static const struct daemon_now *daemon_at_work(void *arg)
+{
+    return &((struct daemon *)arg)->now;
 }
 
 static struct rule *const *rules_at_work(void *arg, size_t *count)
@@ -218,10 +224,12 @@ static void open_door(struct daemon *d, bool is_local)
     d->api.host = (struct ops_host){.worker = &d->worker,
                                     .config_path = "fuzz.conf",
                                     .conf = conf_at_work,
+                                    .daemon = daemon_at_work,
                                     .rules = rules_at_work,
                                     .reloaded = reloaded,
                                     .reload = reload,
                                     .arg = d};
+    daemon_now_begin(&d->now, d->set.conf);
     list_init(&d->api.waiting);
     preview_init(&d->api.preview, &d->api.host);
     preview_end(&d->api.preview); /* it would read files, in a thread */
@@ -266,6 +274,7 @@ static void daemon_end(struct daemon *d)
         session_end_now(container_of(link, struct session, link), END_SHUTDOWN);
     PROMISE(d->worker.live == 0);
     ruleset_free(&d->set);
+    daemon_now_end(&d->now);
     loop_unwatch(d->loop, &d->pump);
     worker_fini(&d->worker);
     PROMISE(atomic_load(&d->fds.booked) == 0);
