@@ -129,6 +129,7 @@ void change_end(struct change *c)
 {
     conf_dir_close(&c->dir);
     reply_free(&c->reloaded);
+    conf_errors_free(&c->said);
     free(c->config);
     free(c->file);
     free(c->path);
@@ -145,7 +146,8 @@ struct conf *change_load(struct change *c, const char *text)
     struct conf *conf = conf_load_edited(c->config, &edit, &errors);
 
     findings_print_own(&errors);
-    conf_errors_free(&errors);
+    conf_errors_free(&c->said);
+    c->said = errors;
     return conf;
 }
 
@@ -222,7 +224,7 @@ int change_alone(struct change *c, bool wanted)
         return STATUS_OK;
     reply = ask(c, "GET", "/v1/config/diff", "changes", 0);
     if (reply.status != STATUS_OK && reply.body)
-        findings_print(json_object_get(reply.body, "errors"));
+        findings_print(json_object_get(reply.body, "errors"), &c->said);
     status = tell(&reply);
     c->mixed = pending_count(reply.body, NULL, NULL) > 0;
     if (status == STATUS_OK && has_others(c, reply.body, wanted ? NULL : c->rule)) {
@@ -262,7 +264,7 @@ int change_reload(struct change *c, bool wanted)
         return STATUS_OK;
     c->reloaded = ask(c, "POST", "/v1/reload", "generation", 0);
     if (c->reloaded.body)
-        findings_print(json_object_get(c->reloaded.body, "errors"));
+        findings_print(json_object_get(c->reloaded.body, "errors"), &c->said);
     status = tell(&c->reloaded);
     return status == STATUS_OK ? check_rule(c, wanted) : status;
 }

@@ -14,11 +14,12 @@
 struct change {
     struct ctl *ctl;
     const char *rule;
-    char *config; /* the main file */
-    char *file;   /* the rule's in conf.d ... */
-    char *path;   /* ... and where that is */
-    char *asleep; /* why penstockd is not to reload; NULL: it is */
-    bool mixed;   /* a reload may change more than this */
+    char *config;            /* the main file */
+    char *file;              /* the rule's in conf.d ... */
+    char *path;              /* ... and where that is */
+    char *asleep;            /* why penstockd is not to reload; NULL: it is */
+    bool mixed;              /* a reload may change more than this */
+    struct conf_errors said; /* of the config as it would be */
     struct conf_dir dir;
     sigset_t before;
     struct reply reloaded; /* what it has said */

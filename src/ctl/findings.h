@@ -9,8 +9,9 @@
 #include "conf/conf.h"
 #include "ctl/ctl.h"
 
-/* As the API says it: an array, or NULL. */
-void findings_print(const json_t *errors);
+/* As the API says it: an array, or NULL; without those that have been said as our own (NULL: none).
+ * penstockd may know the files by other paths. */
+void findings_print(const json_t *errors, const struct conf_errors *said);
 
 /* The errors of an answer, and that it was refused; for their sake alone, if there are any. As JSON
  * the whole answer, and why it was refused. */

@@ -289,6 +289,29 @@ def left_option(t):
     w.settle()
 
 
+@test("ctl: what is warned of is said once", modes=ONCE)
+def warned(t):
+    w = World(t)
+    w.daemon.options["args"] = ["--config", os.path.relpath(w.main, t.dir)]
+    w.start()
+    effect = ('%s:6: warning: rule "x": udp_timeout has no effect, the rule has no udp: address to '
+              "listen on\n" % w.file("x"))
+    added = ("add", "x", w.free(), w.to, "-o", "udp_timeout=5s")
+    check_equal(w.ctl.run(*added), (0, w.said("x", "added", 1, 0), effect), "add")
+    check_equal(w.ctl.run("add", "y", w.free(), w.to), (0, w.said("y", "added", 1, 0), effect),
+                "another")
+    # What the reload alone has found is told as well.
+    with open(w.main, encoding="utf-8") as f:
+        text = f.read()
+    with open(w.main, "w", encoding="utf-8") as f:
+        f.write(text.replace("daemon = {", 'daemon = { group = "root";', 1))
+    status, _, err = w.ctl.run("remove", "y")
+    check_equal((status, err.count(effect), len(err.splitlines())), (0, 1, 2), err)
+    check(err.endswith("warning: group takes effect with the next start\n"), err)
+    check_equal(w.ctl.run("remove", "x")[0], 0, "remove")
+    w.settle()
+
+
 @test("ctl: a config that is a link, by a relative path, has its conf.d beside the link",
       modes=ONCE)
 def linked(t):
