@@ -7,7 +7,7 @@ PACKAGES_DEMO="python3 curl ca-certificates"
 PACKAGES_TEST="check python3 iproute2 procps util-linux bsdutils dbus systemd libnss-systemd
     dnsmasq-base strace openssh-client openssh-server curl openssl nginx-light iperf3 redis-server socat
     avahi-daemon udhcpc bind9-dnsutils openvpn wireguard-go wireguard-tools prometheus tmux
-    chromium chromium-driver fonts-dejavu-core"
+    chromium chromium-driver fonts-dejavu-core fish zsh"
 PACKAGES_CI="clang libclang-rt-dev xz-utils man-db"
 
 say() { printf '\n==> %s\n' "$*"; }
