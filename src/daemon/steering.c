@@ -4,6 +4,8 @@
 #include "daemon/steering.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,18 +57,33 @@ static bool has_all(const struct steering *st)
     return !missing || refuse(st->set->worker->log, st->set->conf, missing, NULL, NOT_BUILT_IN);
 }
 
+/* Whoever is told it is elsewhere. NULL without memory. */
+static char *absolute(const char *path)
+{
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0), *all = NULL;
+
+    if (!here)
+        return strdup(path);
+    if (asprintf(&all, "%s/%s", here, path) < 0)
+        all = NULL;
+    free(here);
+    return all;
+}
+
 bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl, const char *path)
 {
-    struct ops_host host = {.worker = set->worker,
-                            .config_path = path,
-                            .conf = conf_of,
-                            .daemon = daemon_of,
-                            .rules = rules,
-                            .reloaded = reloaded,
-                            .reload = reload,
-                            .arg = st};
+    struct ops_host host;
     int error;
 
+    st->path = absolute(path);
+    host = (struct ops_host){.worker = set->worker,
+                             .config_path = st->path ? st->path : path,
+                             .conf = conf_of,
+                             .daemon = daemon_of,
+                             .rules = rules,
+                             .reloaded = reloaded,
+                             .reload = reload,
+                             .arg = st};
     st->set = set;
     st->reload = rl;
     error = ops_start(&st->ops, &host, set->conf, &st->former);
@@ -115,6 +132,8 @@ void steering_stop(struct steering *st)
 {
     ops_stop(st->ops);
     st->ops = NULL;
+    free(st->path);
+    st->path = NULL;
     if (st->former.control >= 0)
         close(st->former.control);
     if (st->former.http >= 0)

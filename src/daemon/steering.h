@@ -15,6 +15,7 @@ struct steering {
     struct ops_sockets former; /* of the process before, until it is started */
     struct ruleset *set;
     struct reload *reload;
+    char *path; /* of the config, from the root */
     bool stopping;
 };
 

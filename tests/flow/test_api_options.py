@@ -117,6 +117,17 @@ def unknown_group(t):
           "it is not logged")
 
 
+@test("api: the config's path is told from the root", ONCE, CONTROL)
+def path(t):
+    d, api = start(t, one_rule(t), args=["--config", "penstock-0.conf"])
+    for _ in range(2):
+        for target in ("/v1/status", "/v1/config"):
+            said = api.get(target)
+            check_equal(said.get("config", said)["path"], d.config, target)
+        check_equal(api.get("/v1/config/diff")["changes"], False, "what a reload would change")
+        d.upgrade()
+
+
 @test("reload: the first error is told with its place", ONCE, CONTROL)
 def place(t):
     d, api = start(t, one_rule(t))
