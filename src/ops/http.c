@@ -16,6 +16,7 @@
 #define CLIENTS_LOCAL  1024
 #define CLIENTS_REMOTE 256
 #define IDLE_S         30
+#define KEPT_S         2
 #define CLIENT_MEMORY  (32u * 1024)  /* for a request's line and headers, and what is being sent */
 #define FAR_MS         (3600 * 1000) /* no need to run */
 
@@ -126,6 +127,8 @@ struct http *http_new(struct loop *loop, struct fds *fds, const struct http_serv
         h->server.clients = server->is_local ? CLIENTS_LOCAL : CLIENTS_REMOTE;
     if (h->server.idle_s == 0)
         h->server.idle_s = IDLE_S;
+    if (h->server.kept_s == 0)
+        h->server.kept_s = KEPT_S;
     h->handler = handler;
     h->arg = arg;
     h->watch = h->listening = WATCH_NONE;

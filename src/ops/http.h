@@ -94,7 +94,11 @@ struct http_server {
     bool group_may; /* ... if that is set */
 
     unsigned clients; /* at a time, the others wait; 0: 1024 on a UNIX socket, 256 on TCP */
-    unsigned idle_s;  /* who says and takes nothing for so long is closed; 0: 30 */
+
+    /* Who neither says nor takes anything for so long is closed; and so is who has not said the
+     * whole of a request so long after it has connected, or its last answer has ended. */
+    unsigned idle_s; /* 0: 30 */
+    unsigned kept_s; /* the same for those whose descriptor is of the reserve; 0: 2 */
 };
 
 /* Serve on it; each connection books a spare descriptor of `fds`, or is one of the few for which

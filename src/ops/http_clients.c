@@ -88,6 +88,7 @@ static void begin(struct http *h, struct request *rq, const struct addr *peer)
     list_init(&rq->link);
     list_init(&rq->turn);
     list_append(&h->all, &rq->place);
+    rq->since = loop_now(h->loop);
     h->clients++;
     h->arriving = rq;
     MHD_add_connection(h->library, rq->fd, &sa, sizeof(sa));
@@ -169,9 +170,11 @@ void http_on_connection(void *arg, struct MHD_Connection *connection, void **con
     struct request *rq = *context;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        h->arriving->connection = connection;
-        *context = h->arriving;
+        rq = *context = h->arriving;
+        rq->connection = connection;
         h->arriving = NULL;
+        if (rq->is_kept)
+            MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, h->server.kept_s);
         return;
     }
     *context = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The end of clients: of those whose connection is suspended, which the library doesn't look at,
- * and of those that it doesn't find.
+ * of those that it doesn't find, and of those that are late.
  */
 #include "config.h"
 
@@ -90,25 +90,67 @@ static void show_end(struct request *rq)
     }
 }
 
+/*
+ * The library closes who says nothing. Who says a byte now and then keeps its place, and would
+ * without an end: what counts is when the whole of a request is there. In milliseconds.
+ */
+static int64_t time_left(const struct request *rq)
+{
+    const struct http *h = rq->http;
+    unsigned most_s = rq->is_kept ? h->server.kept_s : h->server.idle_s;
+
+    return rq->since + (int64_t)most_s * 1000 - loop_now(h->loop);
+}
+
+/* When to look at it again, in milliseconds; INT64_MAX: there is no need. */
+static int64_t look_at(struct request *rq)
+{
+    int64_t left;
+
+    if (rq->asleep) {
+        if (!rq->looked_at)
+            return INT64_MAX;
+        if (!has_gone(rq))
+            return LOOK_MS;
+        hang_up(rq);
+        return INT64_MAX;
+    }
+    show_end(rq);
+    if (rq->has_come || rq->end_shown)
+        return INT64_MAX;
+    left = time_left(rq);
+    if (left > 0)
+        return left;
+    rq->end_shown = true;
+    shutdown(rq->fd, SHUT_RDWR);
+    return INT64_MAX;
+}
+
+static void look_within(struct http *h, int64_t ms);
+
 static void on_look(struct timer *t)
 {
     struct http *h = container_of(t, struct http, look);
+    int64_t soonest = INT64_MAX;
 
     list_for_each (link, next, &h->all) {
-        struct request *rq = container_of(link, struct request, place);
+        int64_t ms = look_at(container_of(link, struct request, place));
 
-        if (!rq->asleep)
-            show_end(rq);
-        else if (rq->looked_at && has_gone(rq))
-            hang_up(rq);
-        else if (rq->looked_at)
-            http_look_later(h);
+        if (ms < soonest)
+            soonest = ms;
     }
+    if (soonest < INT64_MAX)
+        look_within(h, soonest);
 }
 
 /* Without memory for the timer they are found when their time is over, or their answer goes on. */
+static void look_within(struct http *h, int64_t ms)
+{
+    if (h->look.place == 0 || h->look.due > loop_now(h->loop) + ms)
+        loop_timer(h->loop, &h->look, ms, on_look);
+}
+
 void http_look_later(struct http *h)
 {
-    if (h->look.place == 0)
-        loop_timer(h->loop, &h->look, LOOK_MS, on_look);
+    look_within(h, LOOK_MS);
 }

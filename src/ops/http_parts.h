@@ -31,7 +31,7 @@ struct http {
     struct request *arriving; /* between accept and the library's word that it has begun */
     struct list all;          /* requests, one a connection */
     struct list asleep;       /* those of suspended connections */
-    struct timer look;        /* for clients that have gone and are not found otherwise */
+    struct timer look;        /* for clients that have gone, or are late, and nothing tells */
     struct list in_turn;      /* requests that wait for their turn, the first one first */
     uint64_t turn;
     unsigned slices; /* in this turn */
@@ -51,7 +51,8 @@ struct request {
     struct MHD_Connection *connection; /* NULL: not begun */
     int fd;
     bool is_kept;       /* the descriptor, of the reserve */
-    bool end_shown;     /* to the library, which had not seen it */
+    bool end_shown;     /* to the library, which had not seen it; or made */
+    int64_t since;      /* when it began, or the last answer ended: loop_now() */
     struct list place;  /* all */
     struct list link;   /* asleep */
     struct watch watch; /* for the client's end while it is asleep for long */
@@ -68,6 +69,7 @@ struct request {
     char *path;
     enum http_method method;
     bool begun;          /* its headers have been read */
+    bool has_come;       /* all of it */
     bool waits;          /* for request_answer() */
     bool answered;       /* it has been called, and the answer is not under way yet */
     uint64_t body;       /* bytes of it, thrown away */
@@ -102,7 +104,7 @@ unsigned http_kept_most(const struct http *h);
 
 /* --- http_gone.c ------------------------------------------------------------------------------ */
 
-/* Look after a while for clients that have gone: when something has been read. */
+/* Look after a while for clients that have gone or are late: when something has been read. */
 void http_look_later(struct http *h);
 
 /* Suspend the request's connection; that its client goes is watched for. */

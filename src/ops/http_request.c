@@ -182,7 +182,7 @@ void http_end_request(struct request *rq)
     free(rq->path);
     rq->answer = NULL;
     rq->path = NULL;
-    rq->begun = rq->waits = rq->answered = false;
+    rq->begun = rq->has_come = rq->waits = rq->answered = false;
     rq->body = 0;
     if (gone)
         gone(rq->gone_arg);
@@ -191,11 +191,15 @@ void http_end_request(struct request *rq)
 void http_on_end(void *arg, struct MHD_Connection *connection, void **context,
                  enum MHD_RequestTerminationCode why)
 {
+    struct request *rq = *context;
+
     (void)arg;
     (void)connection;
     (void)why;
-    if (*context)
-        http_end_request(*context);
+    if (rq) {
+        http_end_request(rq);
+        rq->since = loop_now(rq->http->loop);
+    }
     *context = NULL;
 }
 
@@ -257,6 +261,7 @@ static enum MHD_Result answer(struct request *rq)
     bool in_turn = !list_empty(&rq->turn);
     struct answer *a;
 
+    rq->has_come = true;
     if (rq->hung_up)
         return MHD_NO;
     if (!rq->answered) {
