@@ -9,6 +9,9 @@ export class Refused extends Error {}
 // Nobody answers, not in time, or not now.
 export class Lost extends Error {}
 
+// So many are served that there is no place for us.
+export class Full extends Error {}
+
 async function ask(path) {
     try {
         const answer = await fetch(path, {cache: "no-store",
@@ -21,7 +24,6 @@ async function ask(path) {
 }
 
 // Throws a Refused, a Lost, or a SyntaxError for what is no JSON.
-
 export async function get(path, query = {}) {
     const set = Object.entries(query).filter(([, value]) => value !== "");
     const text = new URLSearchParams(set).toString();
@@ -43,6 +45,8 @@ export async function readLines(path, signal, onLine) {
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
 
+    if (answer.status === 503)
+        throw new Full();
     if (!answer.ok)
         throw new Error("status " + answer.status);
     for (;;) {

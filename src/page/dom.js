@@ -42,11 +42,11 @@ export function setBar(bar, value, most) {
         bar.firstElementChild.style.width = width;
 }
 
-// Is someone at work in it, who would lose the place if things moved?
+// Is someone at work in one of its children, who would lose the place if these moved?
 export function isHeld(node) {
-    const selection = document.getSelection();
+    const selection = document.getSelection(), at = document.activeElement;
 
-    return node.contains(document.activeElement) ||
+    return (node.contains(at) && at.parentNode !== node) ||
         (selection && !selection.isCollapsed && node.contains(selection.anchorNode));
 }
 
@@ -55,8 +55,15 @@ export function isHeld(node) {
 export function drawIn(section, draw) {
     const had = document.activeElement, isHere = section.contains(had), fresh = draw();
 
-    if (isHere && (!had.isConnected || had.closest("[hidden]")))
-        ((had.isConnected && fresh) || section).focus({preventScroll: true});
+    if (!isHere || (had.isConnected && !had.closest("[hidden]")))
+        return;
+    const to = (had.isConnected && fresh) || section;
+
+    if (to === fresh) { // nobody is to get there by a click
+        to.tabIndex = -1;
+        to.addEventListener("blur", () => to.removeAttribute("tabindex"), {once: true});
+    }
+    to.focus({preventScroll: true});
 }
 
 // Children of a node by their keys. Those that stay are not touched, but for update().

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What happens, as the daemon tells it.
 
-import {readLines} from "./api.js";
+import {Full, readLines} from "./api.js";
 import {byId, fromTemplate, setAttribute, setHidden, setText} from "./dom.js";
 import {clock, date, size, span} from "./text.js";
 
@@ -115,6 +115,7 @@ export class Events {
 
     async read() {
         const stop = new AbortController();
+        let why = "interrupted";
 
         this.stop = stop;
         this.second = 0;
@@ -122,11 +123,12 @@ export class Events {
         try {
             await readLines("v1/events", stop.signal, (e) => this.take(e));
         } catch (error) {
-            // It is told by what follows.
+            if (error instanceof Full)
+                why = "too many read events already";
         }
         if (this.stop !== stop)
             return;
-        this.note("interrupted, trying again");
+        this.note(why + ", trying again");
         this.later(RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
     }
 

@@ -16,15 +16,19 @@ export class Growth {
         this.now = null;  // a second
     }
 
-    // `at`: milliseconds. Several seconds at once share what came in them. A counter that has
-    // fallen is one that began anew.
+    // `at`: milliseconds. Several seconds at once share what came in them; a look soon after the
+    // last one is part of the next. A counter that has fallen is one that began anew.
     add(counter, at) {
         const passed = (at - this.at) / 1000;
 
-        if (this.last !== null && passed > 0) {
-            this.now = counter >= this.last ? (counter - this.last) / passed : 0;
-            for (let left = Math.min(Math.max(Math.round(passed), 1), SECONDS); left > 0; left--)
-                this.put(this.now);
+        if (this.last !== null) {
+            const seconds = Math.round(passed), grown = Math.max(counter - this.last, 0);
+
+            if (seconds < 1)
+                return;
+            this.now = grown / passed;
+            for (let left = Math.min(seconds, SECONDS); left > 0; left--)
+                this.put(grown / seconds);
         }
         this.last = counter;
         this.at = at;

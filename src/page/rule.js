@@ -7,6 +7,7 @@ import {count, rate, size} from "./text.js";
 
 const FAILURES = ["connect-refused", "connect-timeout", "connect-failed", "resolve-failed",
                   "upstream-refused"];
+const HEAR_NOBODY = ["closed", "resting", "no-interface"];
 const LISTENERS_SHOWN = 2;
 
 function total(counts) {
@@ -34,8 +35,7 @@ export class Known {
     // [how bad, in a word, in more words], or null.
     trouble() {
         const failed = Math.round(this.failed.sum());
-        const closed = this.rule.listeners.find((l) => l.state === "closed" ||
-                                                       l.state === "resting");
+        const closed = this.rule.listeners.find((l) => HEAR_NOBODY.includes(l.state));
 
         if (failed > 0)
             return ["bad", "upstream fails", count(failed) +

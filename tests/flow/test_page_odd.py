@@ -97,6 +97,34 @@ def pages_of_sessions(b, fake):
     check_equal({q["limit"] for q in fake.asked}, {"25"}, "how many are asked for at a time")
 
 
+def order_follows(b, fake):
+    """Also behind a click on a row, which selects nothing."""
+    ids = ROWS + ".map((r) => Number(r.querySelector('.id').textContent)).join()"
+    fake.sessions = [session(i) for i in range(1, 11)]
+    b.wait(ids, "1,2,3,4,5,6,7,8,9,10")
+    b.click("#sessions-rows tr:nth-child(4) .id")
+    fake.sessions.reverse()
+    b.wait(ids, "10,9,8,7,6,5,4,3,2,1")
+
+
+def failures_are_counted(b, fake):
+    """However often one looks."""
+    again = "document.getElementById('sessions-sort').dispatchEvent(new Event('change'))"
+    name = "[...document.querySelectorAll('tbody.rule .name')].map((n) => n.textContent).join()"
+    b.run("const find = document.getElementById('rules-find'); find.value = ''; "
+          "find.dispatchEvent(new Event('input'))")
+    fake.rules = [rule("counted")]
+    b.wait(name, "counted")
+    looks = len(fake.asked)
+    fake.rules = [rule("counted", ended={"connect-refused": 3})]
+    while len(fake.asked) < looks + 8:
+        asked = len(fake.asked)
+        b.run(again)
+        wait_for(lambda: len(fake.asked) > asked, "another look")
+    b.wait("document.querySelector('.trouble').title",
+           "3 could not be connected in the last 90 seconds")
+
+
 def held_and_flooded(b, fake):
     count = "document.querySelectorAll('#events-list li').length"
     opened = dict(session(5), event="opened", at_ms=1700000000000)
@@ -173,6 +201,8 @@ def odd(t):
         markup_is_text(browser, fake)
         very_many_rules(browser, fake)
         pages_of_sessions(browser, fake)
+        order_follows(browser, fake)
+        failures_are_counted(browser, fake)
         held_and_flooded(browser, fake)
         rests_while_hidden(browser, fake)
         is_hidden_during_a_look(browser, fake)
