@@ -151,7 +151,8 @@ static unsigned edit_distance(const char *a, const char *b)
     return row[lb];
 }
 
-const char *option_nearest(enum option_where where, const char *const *more, const char *name)
+/* Of those names the one that is the fewest edits away. */
+static const char *nearest(enum option_where where, const char *const *more, const char *name)
 {
     const char *nearest = NULL;
     unsigned least = UINT_MAX;
@@ -211,7 +212,7 @@ static const char *name_at(enum option_where where, const char *const *more, siz
 int option_print_hint(enum option_where where, const char *const *more, const char *name, char *out,
                       size_t size)
 {
-    const char *near = option_nearest(where, more, name), *known;
+    const char *near = nearest(where, more, name), *known;
     int used;
 
     if (!is_near(name, near)) {

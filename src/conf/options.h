@@ -67,12 +67,11 @@ static inline bool option_allowed(const struct option *o, enum option_where wher
 /* Is it for connections alone, and of no use to datagrams? */
 bool option_is_of_streams(const struct option *o);
 
-/* Of the names allowed in `where` (WHERE_COUNT: no option is), and of `more` (NULL ends it; NULL
- * for none), the one that is the fewest edits away from `name`. */
-const char *option_nearest(enum option_where where, const char *const *more, const char *name);
-
-/* What to say of `name`, which is none of those: that one of them is near, if it is; else which
- * there are. As snprintf(3). */
+/*
+ * What to say of `name`, which is none of the names allowed in `where` (WHERE_COUNT: no option is),
+ * nor of `more` (NULL ends it; NULL for none): that one of them is near, if it is; else which there
+ * are. As snprintf(3).
+ */
 int option_print_hint(enum option_where where, const char *const *more, const char *name, char *out,
                       size_t size);
 

@@ -112,13 +112,13 @@ static char *write_option(const char *option, FILE *out)
     const char *equals = strchr(option, '=');
     char *name = must(strndup(option, equals ? (size_t)(equals - option) : strlen(option)));
     const struct option *o = option_find(name);
-    char *error = NULL;
+    char *error = NULL, hint[OPTION_HINT_MAX];
 
     if (!equals) {
         error = must_print("-o \"%s\": allowed: OPTION=VALUE", option);
     } else if (!o) {
-        error = must_print("-o \"%s\": unknown option \"%s\", the nearest known one is \"%s\"",
-                           option, name, option_nearest(IN_RULE, NULL, name));
+        option_print_hint(IN_RULE, NULL, name, hint, sizeof(hint));
+        error = must_print("-o \"%s\": unknown option \"%s\", %s", option, name, hint);
     } else {
         fprintf(out, "        %s = ", name);
         write_value(o, equals + 1, out);

@@ -16,7 +16,7 @@
 /* How bad it is when a listener is in that state, which none is that is not in its rule's. */
 static int badness(const char *state)
 {
-    static const char *const states[] = {"waiting", "resting", "closed"};
+    static const char *const states[] = {"waiting", "resting", "no-interface", "closed"};
 
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         if (strcmp(state, states[i]) == 0)

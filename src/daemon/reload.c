@@ -116,6 +116,8 @@ static void warn_of_late(struct reload *r, const struct conf *conf)
 
         if (!table[i].late || option_equal(&table[i], IN_DAEMON, &r->now.options, &conf->daemon))
             continue;
+        if (at.line == 0) /* it was taken out */
+            at.file = conf->path;
         conf_errors_warn(&r->errors, at, "%s takes effect with the next start", table[i].name);
     }
 }

@@ -92,6 +92,8 @@ static void complain(const struct ops *ops, const struct attempt *a, bool is_def
     enum log_level level = is_default ? LEVEL_WARNING : LEVEL_ERROR;
     struct conf_place at = conf_daemon_place(a->conf, option);
 
+    if (a->errors && at.line == 0)
+        at.file = a->conf->path;
     if (a->errors && is_default)
         conf_errors_warn(a->errors, at, "%s \"%s\": %s", option, value, why);
     else if (a->errors)
