@@ -353,48 +353,6 @@ START_TEST(names_are_joined_and_printed_as_an_array)
 }
 END_TEST
 
-static void hints(enum option_where where, const char *const *more, const char *name,
-                  const char *wanted)
-{
-    char hint[OPTION_HINT_MAX];
-
-    ck_assert_int_lt(option_print_hint(where, more, name, hint, sizeof(hint)), (int)sizeof(hint));
-    ck_assert_str_eq(hint, wanted);
-}
-
-static void means(enum option_where where, const char *const *more, const char *name,
-                  const char *known)
-{
-    char wanted[OPTION_HINT_MAX];
-
-    snprintf(wanted, sizeof(wanted), "the nearest known one is \"%s\"", known);
-    hints(where, more, name, wanted);
-}
-
-START_TEST(the_nearest_name_is_the_one_meant)
-{
-    static const char *const groups[] = {"daemon", "defaults", "rules", NULL};
-    static const char *const more[] = {"listen", "upstream", NULL};
-
-    means(IN_RULE, more, "max_conections", "max_connections");
-    means(IN_RULE, more, "listn", "listen");
-    means(IN_RULE, more, "connect_timout", "connect_timeout");
-    means(IN_RULE, more, "on_changed", "on_change");
-    means(IN_DAEMON, NULL, "logformat", "log_format");
-    means(IN_LISTEN, NULL, "socketmode", "socket_mode");
-    means(WHERE_COUNT, groups, "rule", "rules");
-}
-END_TEST
-
-START_TEST(what_is_near_to_none_is_told_them_all)
-{
-    static const char *const groups[] = {"daemon", "defaults", "rules", NULL};
-
-    hints(WHERE_COUNT, groups, "include", "allowed: daemon, defaults, rules");
-    hints(WHERE_COUNT, groups, "", "allowed: daemon, defaults, rules");
-}
-END_TEST
-
 START_TEST(every_default_is_a_value_that_is_allowed)
 {
     size_t count;
@@ -509,8 +467,6 @@ int main(void)
     tcase_add_loop_test(tcase, wrong_values_are_refused_and_change_nothing, 0,
                         (int)COUNT_OF(wrong));
     tcase_add_test(tcase, names_are_joined_and_printed_as_an_array);
-    tcase_add_test(tcase, the_nearest_name_is_the_one_meant);
-    tcase_add_test(tcase, what_is_near_to_none_is_told_them_all);
     tcase_add_test(tcase, every_default_is_a_value_that_is_allowed);
     tcase_add_test(tcase, the_manual_has_every_option_s_row_word_for_word);
     tcase_add_test(tcase, texts_are_quoted_for_the_config);
