@@ -19,6 +19,7 @@ static const struct column columns[] = {
     {.title = "SESSIONS", .right = true},
     {.title = "OPENED", .right = true, .leaves = 1},
     {.title = "REFUSED", .right = true, .leaves = 2},
+    {.title = "FAILED", .right = true, .leaves = 3},
     {.title = "IN", .right = true},
     {.title = "OUT", .right = true},
 };
@@ -77,7 +78,7 @@ static void add_rule(struct table *t, const json_t *rule)
     int64_t sessions = value_number(rule, "sessions"), limit = value_number(rule, "limit");
     const char *state = value_text(rule, "state");
     char *listen = listen_text(rule), in[HUMAN_MAX], out[HUMAN_MAX];
-    int64_t refused = value_sum(rule, "refused");
+    int64_t refused = value_sum(rule, "refused"), failed = value_failed(rule);
 
     table_cell(t, STYLE_PLAIN, "%s", value_text(rule, "name"));
     table_cell(t, state_style(state), "%s", state);
@@ -87,6 +88,7 @@ static void add_rule(struct table *t, const json_t *rule)
                limit);
     table_cell(t, STYLE_PLAIN, "%" PRId64, value_number(rule, "opened"));
     table_cell(t, refused > 0 ? STYLE_ODD : STYLE_PLAIN, "%" PRId64, refused);
+    table_cell(t, failed > 0 ? STYLE_BAD : STYLE_PLAIN, "%" PRId64, failed);
     table_cell(t, STYLE_PLAIN, "%s", human_size(in, value_number(rule, "bytes_in")));
     table_cell(t, STYLE_PLAIN, "%s", human_size(out, value_number(rule, "bytes_out")));
     free(listen);

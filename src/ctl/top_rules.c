@@ -52,18 +52,6 @@ static char *listen_of(const json_t *said)
     return safe;
 }
 
-static int64_t failed_of(const json_t *said)
-{
-    static const char *const words[] = {"connect-refused", "connect-timeout", "connect-failed",
-                                        "resolve-failed", "upstream-refused"};
-    const json_t *ended = json_object_get(said, "ended");
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        sum = value_add(sum, value_number(ended, words[i]));
-    return sum;
-}
-
 static void read_rule(struct top_rule *rule, json_t *said, size_t place)
 {
     const char *state = value_text(said, "state");
@@ -84,7 +72,7 @@ static void read_rule(struct top_rule *rule, json_t *said, size_t place)
         .bytes_in = value_number(said, "bytes_in"),
         .bytes_out = value_number(said, "bytes_out"),
         .refused = value_sum(said, "refused"),
-        .failed = failed_of(said),
+        .failed = value_failed(said),
         .rate_in = -1,
         .rate_out = -1,
     };

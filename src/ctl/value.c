@@ -74,3 +74,15 @@ int64_t value_sum(const json_t *object, const char *key)
     }
     return sum;
 }
+
+int64_t value_failed(const json_t *rule)
+{
+    static const char *const words[] = {"connect-refused", "connect-timeout", "connect-failed",
+                                        "resolve-failed", "upstream-refused"};
+    const json_t *ended = json_object_get(rule, "ended");
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        sum = value_add(sum, value_number(ended, words[i]));
+    return sum;
+}

@@ -23,6 +23,9 @@ int64_t value_number(const json_t *object, const char *key);
 /* The sum of all numbers in an object; 0 when there is none. */
 int64_t value_sum(const json_t *object, const char *key);
 
+/* How many sessions of a rule did not get to the upstream. */
+int64_t value_failed(const json_t *rule);
+
 /* The sum of two numbers, whatever they are: at most VALUE_MOST. */
 int64_t value_add(int64_t a, int64_t b);
 

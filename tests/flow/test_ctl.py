@@ -93,9 +93,9 @@ def how_it_is(t):
     check_equal(refused.recv(1), b"", "the third client is refused")
     w.counted()
     check_equal(w.names(w.ctl.ask("rules")),
-                "RULE  STATE  LISTEN  UPSTREAM  SESSIONS  OPENED  REFUSED  IN  OUT\n"
-                "web  running  127.0.0.1:WEB  127.0.0.1:UP  2/2  2  1  4.0 KiB  10 B\n"
-                "dns  running  udp:127.0.0.1:DNS  udp:127.0.0.1:DNSUP  0/256  0  0  0 B  0 B\n",
+                "RULE  STATE  LISTEN  UPSTREAM  SESSIONS  OPENED  REFUSED  FAILED  IN  OUT\n"
+                "web  running  127.0.0.1:WEB  127.0.0.1:UP  2/2  2  1  0  4.0 KiB  10 B\n"
+                "dns  running  udp:127.0.0.1:DNS  udp:127.0.0.1:DNSUP  0/256  0  0  0  0 B  0 B\n",
                 "rules")
     first = "127.0.0.1:%d" % client.getsockname()[1]
     out = w.names(w.ctl.ask("sessions", "--rule", "web", "--limit", "1").replace(first, "CLIENT"))
@@ -378,3 +378,16 @@ def names(t):
         check(err.startswith("penstock: there is no ") and err[:-1].isprintable(), "%r" % err)
     check_equal(w.ctl.run("pause", "--", "--all")[0], 1, "pause -- --all")
     check_equal([r["state"] for r in w.ctl.json("rules")["rules"]], ["running"] * 2, "all go on")
+
+
+@test("ctl: rules tells of sessions that did not get to the upstream", modes=ONCE)
+def unreached(t):
+    w = World(t)
+    w.upstream.close()
+    for count in (1, 2):
+        client = socket.socket()
+        t.sockets.append(client)
+        client.connect_ex(("127.0.0.1", w.port))  # it is reset, which may be told here
+        w.daemon.wait_sessions(count)
+    check_equal(plain(w.ctl.ask("rules")).split("\n")[1],
+                "web  running  127.0.0.1:%d  %s  0/2  2  0  2  0 B  0 B" % (w.port, w.to), "web")
