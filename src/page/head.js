@@ -39,7 +39,7 @@ function showReload(config, now) {
         setAttribute(byId("reload-at"), "title", date(last.at_ms));
     }
     setText(byId("reload-error"), last.error ||
-        (isPartly ? "some rules could not change: penstock diff says which" : ""));
+        (isPartly ? "some rules or options could not change: penstock diff says which" : ""));
 }
 
 export class Head {

@@ -84,7 +84,7 @@ rules =
 };
 CONF
     systemctl reload "$unit" || return 1
-    await is StatusText 'some rules could not change; *' && works 80 && works 82 &&
+    await is StatusText 'some rules or options could not change; *' && works 80 && works 82 &&
         has_line -p err -g "$conf:3: .*127.0.0.1:7"
 }
 
