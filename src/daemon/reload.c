@@ -186,7 +186,8 @@ static void reloaded(struct reload *r, const struct ruleset_changes *c, unsigned
     r->last.changed = c->changed;
     r->last.failed = c->failed + failed_options;
     log_changes(r, c, failed_options);
-    status_reloaded(r->status, r->last.failed > 0 ? "some rules or options could not change" : NULL);
+    status_reloaded(r->status,
+                    r->last.failed > 0 ? "some rules or options could not change" : NULL);
     over(r, OPS_RELOAD_OK, NULL);
 }
 

@@ -105,22 +105,6 @@ static void complain(const struct ops *ops, const struct attempt *a, bool is_def
                     option, value, why);
 }
 
-static bool directory_is_there(const char *path)
-{
-    char *directory = strndup(path, (size_t)(strrchr(path, '/') - path));
-    bool there = !directory || access(directory, F_OK) == 0;
-
-    free(directory);
-    return there;
-}
-
-/* Nobody has asked for it: a machine where the directory was not made has none. */
-static bool is_left_out(const struct conf *conf)
-{
-    return conf_daemon_place(conf, "control").line == 0 &&
-           !directory_is_there(conf->daemon.control);
-}
-
 static int apply_control(struct ops *ops, const struct attempt *a)
 {
     const struct conf_daemon *d = &a->conf->daemon;
@@ -135,7 +119,7 @@ static int apply_control(struct ops *ops, const struct attempt *a)
     }
     if (ops->control && ops_socket_is_at(ops->control, d->control)) {
         error = ops_socket_change(ops->control, d, &why);
-    } else if (!ops->control && is_left_out(a->conf)) {
+    } else if (!ops->control && ops_leaves_out_control(a->conf)) {
         if (!a->errors)
             log_message(ops->api.host.worker->log, LEVEL_INFO,
                         "there is no directory for the control socket %s, and so none", d->control);
@@ -269,16 +253,6 @@ void ops_stop(struct ops *ops)
 bool ops_built_in(void)
 {
     return true;
-}
-
-uint64_t ops_descriptors(const struct conf *conf)
-{
-    const struct conf_daemon *d = &conf->daemon;
-    uint64_t count = d->http ? OPS_SOCKET_FDS : 0;
-
-    if (conf_has_control(d) && !is_left_out(conf))
-        count += OPS_SOCKET_FDS;
-    return count;
 }
 
 const char *ops_missing(const struct conf *conf)

@@ -15,6 +15,9 @@
 /* What each takes: the listening socket, and the library's epoll. */
 #define OPS_SOCKET_FDS 2
 
+/* Nobody has asked for the control socket: a machine where its directory was not made has none. */
+bool ops_leaves_out_control(const struct conf *conf);
+
 struct ops_socket {
     struct list link; /* among those that are given up */
     struct worker *worker;
