@@ -220,6 +220,9 @@ bool conf_listens_overlap(const struct conf_listen *a, const struct conf_listen 
 /* Where the option of the group `daemon` was set, for messages about what only a start can tell. */
 struct conf_place conf_daemon_place(const struct conf *conf, const char *option);
 
+/* The same, but of one that is not set the main file: where it could be. */
+struct conf_place conf_daemon_near(const struct conf *conf, const char *option);
+
 /* Write the effective config in the config language: conf_load() of it gives an equal snapshot. */
 void conf_dump(const struct conf *conf, FILE *out);
 

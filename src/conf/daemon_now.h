@@ -8,8 +8,15 @@
 
 #include "conf/conf.h"
 
-/* Options that change together, or not at all. */
-enum daemon_part { DAEMON_START, DAEMON_CONTROL, DAEMON_HTTP, DAEMON_LOG, DAEMON_REST };
+/* Options that change together, or not at all; the rights of the control socket not without it. */
+enum daemon_part {
+    DAEMON_START,
+    DAEMON_CONTROL,
+    DAEMON_RIGHTS,
+    DAEMON_HTTP,
+    DAEMON_LOG,
+    DAEMON_REST
+};
 
 #define DAEMON_PARTS (DAEMON_REST + 1)
 
@@ -18,11 +25,12 @@ enum daemon_part { DAEMON_START, DAEMON_CONTROL, DAEMON_HTTP, DAEMON_LOG, DAEMON
 
 struct daemon_now {
     struct conf_daemon options;
-    struct conf *from[DAEMON_PARTS]; /* referenced, as the texts are theirs */
+    struct conf *from[DAEMON_PARTS]; /* referenced, as the texts are theirs; NULL: as unset */
 };
 
-/* All as in this one, with which the daemon has begun. */
-void daemon_now_begin(struct daemon_now *now, struct conf *conf);
+/* All as in this one, with which the daemon has begun, but the parts `failed`: there is no such
+ * socket then, and the others have their defaults. */
+void daemon_now_begin(struct daemon_now *now, struct conf *conf, unsigned failed);
 
 /* Another one is loaded: all as in that, but what is read at the start and the parts `failed`. */
 void daemon_now_change(struct daemon_now *now, struct conf *conf, unsigned failed);

@@ -30,6 +30,13 @@ struct conf_place conf_daemon_place(const struct conf *conf, const char *option)
     return conf->daemon_at[o - table];
 }
 
+struct conf_place conf_daemon_near(const struct conf *conf, const char *option)
+{
+    struct conf_place at = conf_daemon_place(conf, option);
+
+    return at.line != 0 ? at : (struct conf_place){conf->path, 0};
+}
+
 bool conf_has_control(const struct conf_daemon *d)
 {
     return strcmp(d->control, "off") != 0;

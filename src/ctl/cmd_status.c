@@ -19,7 +19,10 @@ static void add_reload(struct table *t, const json_t *config, int64_t now)
 
     human_span(ago, now - value_number(reload, "at_ms"));
     table_cell(t, STYLE_STRONG, "last reload");
-    if (strcmp(outcome, "none") == 0)
+    if (strcmp(outcome, "none") == 0 && failed > 0)
+        table_cell(t, STYLE_BAD, "none yet, but %" PRId64 " %s could not be had", failed,
+                   failed == 1 ? "rule or option" : "rules or options");
+    else if (strcmp(outcome, "none") == 0)
         table_cell(t, STYLE_PLAIN, "none yet");
     else if (strcmp(outcome, "busy") == 0)
         table_cell(t, STYLE_ODD, "under way");

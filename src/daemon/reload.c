@@ -30,11 +30,17 @@ static void release(void *arg)
     free(rd);
 }
 
+static size_t count_parts(unsigned parts)
+{
+    return (size_t)__builtin_popcount(parts);
+}
+
 void reload_init(struct reload *r, struct ruleset *set, struct status *status,
-                 const struct reload_listener *listener)
+                 const struct reload_listener *listener, const struct reload_lack *lack)
 {
     *r = (struct reload){.set = set, .status = status, .listener = *listener};
-    daemon_now_begin(&r->now, set->conf);
+    daemon_now_begin(&r->now, set->conf, lack->parts);
+    r->last.failed = lack->rules + count_parts(lack->parts);
     r->last.generation = 1;
     r->last.loaded_at_ms = clock_wall_ms();
 }
@@ -112,13 +118,10 @@ static void warn_of_late(struct reload *r, const struct conf *conf)
     const struct option *table = option_table(&count);
 
     for (size_t i = 0; i < count; i++) {
-        struct conf_place at = conf_daemon_place(conf, table[i].name);
-
         if (!table[i].late || option_equal(&table[i], IN_DAEMON, &r->now.options, &conf->daemon))
             continue;
-        if (at.line == 0) /* it was taken out */
-            at.file = conf->path;
-        conf_errors_warn(&r->errors, at, "%s takes effect with the next start", table[i].name);
+        conf_errors_warn(&r->errors, conf_daemon_near(conf, table[i].name),
+                         "%s takes effect with the next start", table[i].name);
     }
 }
 
@@ -135,14 +138,14 @@ static unsigned set_log(struct reload *r, const struct conf *conf)
                           (enum log_target)d->log_target);
     if (!error)
         return 0;
-    conf_errors_add(&r->errors, conf_daemon_place(conf, "log_target"),
+    conf_errors_add(&r->errors, conf_daemon_near(conf, "log_target"),
                     "log_target: %s; the log goes on as it was",
                     error == -ENOTSUP ? "this build has no such target" : strerror(-error));
     return DAEMON_PART(DAEMON_LOG);
 }
 
 /* How many could not be set. */
-static unsigned set_options(struct reload *r, struct conf *conf)
+static size_t set_options(struct reload *r, struct conf *conf)
 {
     size_t before = r->errors.count;
     unsigned failed = set_log(r, conf);
@@ -152,11 +155,11 @@ static unsigned set_options(struct reload *r, struct conf *conf)
         failed |= r->listener.applied(r->listener.arg, &r->errors);
     log_errors(log_of(r), &r->errors, before);
     daemon_now_change(&r->now, conf, failed);
-    return (unsigned)__builtin_popcount(failed);
+    return count_parts(failed);
 }
 
 static void log_changes(const struct reload *r, const struct ruleset_changes *c,
-                        unsigned failed_options)
+                        size_t failed_options)
 {
     log_fields(log_of(r), LEVEL_INFO, "reloaded",
                (struct log_field[]){
@@ -178,7 +181,7 @@ static void not_reloaded(struct reload *r, size_t errors, const char *first)
     over(r, OPS_RELOAD_FAILED, first);
 }
 
-static void reloaded(struct reload *r, const struct ruleset_changes *c, unsigned failed_options)
+static void reloaded(struct reload *r, const struct ruleset_changes *c, size_t failed_options)
 {
     r->last.generation++;
     r->last.added = c->added;

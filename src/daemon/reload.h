@@ -36,9 +36,15 @@ struct reload {
     char error[OPS_ERROR_MAX];
 };
 
+/* What was not to be had at the start as the config says. */
+struct reload_lack {
+    unsigned parts; /* of the daemon's options (daemon_now.h) */
+    size_t rules;
+};
+
 /* Nothing to do yet; all is borrowed. */
 void reload_init(struct reload *r, struct ruleset *set, struct status *status,
-                 const struct reload_listener *listener);
+                 const struct reload_listener *listener, const struct reload_lack *lack);
 
 /* Do it, soon, and return its number: `last` has it once it is over. However often this is called
  * meanwhile, it is done once more after that. */

@@ -55,6 +55,7 @@ struct service {
     struct passed passed;
     struct ruleset set;
     struct status status;
+    struct reload_lack lack; /* at the start */
     struct reload reload;
     struct steering steering;
     struct former former;
@@ -247,6 +248,8 @@ static bool start_log(struct service *sv)
     int error = log_configure(sv->log, (enum log_level)d->log_level, (enum log_format)d->log_format,
                               (enum log_target)d->log_target);
 
+    if (error)
+        sv->lack.parts |= DAEMON_PART(DAEMON_LOG);
     return error == 0 ||
            refuse(sv->log, sv->conf, "log_target", NULL,
                   error == -ENOTSUP ? "this build has no such target" : strerror(-error)) ||
@@ -365,7 +368,7 @@ static bool open_rules(struct service *sv)
 
     ruleset_init(&sv->set, &sv->worker);
     former_take_over(&sv->former, &sv->set, &sv->passed);
-    steering_find(&sv->steering, &sv->passed, sv->conf);
+    steering_find(&sv->steering, &sv->passed, sv->conf, sv->set.conf);
     sv->passed.superseded = sv->set.conf != NULL;
     sv->is_successor = sv->is_successor || crashed;
     error = ruleset_apply(&sv->set, sv->conf, &sv->passed, &changes);
@@ -377,13 +380,20 @@ static bool open_rules(struct service *sv)
     passed_free(&sv->passed, sv->log);
     if (error)
         return fail(sv, "rules", error);
+    sv->lack.rules = changes.failed;
     return changes.failed == 0 || goes_on(sv);
 }
 
 /* Before privileges are dropped: the directory may be root's. */
 static bool start_steering(struct service *sv)
 {
-    return steering_start(&sv->steering, &sv->set, &sv->reload, sv->conf->path) || goes_on(sv);
+    struct conf_errors errors = {0};
+    unsigned failed = steering_start(&sv->steering, &sv->set, &sv->reload, sv->conf->path, &errors);
+
+    reload_log_errors(sv->log, &errors);
+    conf_errors_free(&errors);
+    sv->lack.parts |= failed;
+    return failed == 0 || goes_on(sv);
 }
 
 static bool drop_privileges(struct service *sv)
@@ -396,7 +406,7 @@ static bool start_serving(struct service *sv)
     const struct reload_listener told = {on_applied, on_reloaded, sv};
 
     status_start(&sv->status, &sv->set);
-    reload_init(&sv->reload, &sv->set, &sv->status, &told);
+    reload_init(&sv->reload, &sv->set, &sv->status, &told, &sv->lack);
     if (reexec_init(&sv->reexec, &sv->set, &sv->store, &sv->reload, &sv->steering, sv->argv))
         return fail(sv, "upgrade", ENOMEM);
     idle_init(&sv->idle, &sv->set, sv->exit_idle_ms, on_idle, sv);

@@ -3,14 +3,10 @@
 
 #include "daemon/steering.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "conf/errors.h"
-#include "daemon/refuse.h"
 
 static struct conf *conf_of(void *arg)
 {
@@ -48,15 +44,6 @@ static const struct daemon_now *daemon_of(void *arg)
     return &st->reload->now;
 }
 
-#define NOT_BUILT_IN "this build has no control socket"
-
-static bool has_all(const struct steering *st)
-{
-    const char *missing = ops_missing(st->set->conf);
-
-    return !missing || refuse(st->set->worker->log, st->set->conf, missing, NULL, NOT_BUILT_IN);
-}
-
 /* Whoever is told it is elsewhere. NULL without memory. */
 static char *absolute(const char *path)
 {
@@ -70,10 +57,11 @@ static char *absolute(const char *path)
     return all;
 }
 
-bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl, const char *path)
+unsigned steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
+                        const char *path, struct conf_errors *errors)
 {
     struct ops_host host;
-    int error;
+    unsigned failed;
 
     st->path = absolute(path);
     host = (struct ops_host){.worker = set->worker,
@@ -86,28 +74,23 @@ bool steering_start(struct steering *st, struct ruleset *set, struct reload *rl,
                              .arg = st};
     st->set = set;
     st->reload = rl;
-    error = ops_start(&st->ops, &host, set->conf, &st->former);
+    failed = ops_start(&st->ops, &host, set->conf, &st->former, errors);
     st->former = OPS_NO_SOCKETS;
-    if (error == -ENOMEM && !st->ops)
-        log_message(set->worker->log, LEVEL_ERROR, "control: %s", strerror(-error));
-    return has_all(st) && error == 0;
+    return failed;
 }
 
-void steering_find(struct steering *st, struct passed *passed, const struct conf *conf)
+void steering_find(struct steering *st, struct passed *passed, const struct conf *conf,
+                   const struct conf *before)
 {
     st->former.control = passed_take_control(passed, conf, &st->former.file);
     st->former.http = passed_take_http(passed, conf);
+    st->former.had_owner = before && before->daemon.control_owner;
+    st->former.had_group = before && before->daemon.control_group;
 }
 
 unsigned steering_apply(struct steering *st, struct conf_errors *errors)
 {
-    const char *missing = ops_missing(st->set->conf);
-
-    if (!missing)
-        return ops_change(st->ops, st->set->conf, errors);
-    conf_errors_add(errors, conf_daemon_place(st->set->conf, missing), "%s: " NOT_BUILT_IN,
-                    missing);
-    return strcmp(missing, "http") == 0 ? DAEMON_PART(DAEMON_HTTP) : DAEMON_PART(DAEMON_CONTROL);
+    return ops_change(st->ops, st->set->conf, errors);
 }
 
 void steering_reloaded(struct steering *st)

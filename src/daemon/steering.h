@@ -19,14 +19,16 @@ struct steering {
     bool stopping;
 };
 
-/* Take what a former process has left for the addresses of this config. */
-void steering_find(struct steering *st, struct passed *passed, const struct conf *conf);
+/* Take what a former process has left for the addresses of this config; it had run with `before`
+ * (NULL: that is not known). */
+void steering_find(struct steering *st, struct passed *passed, const struct conf *conf,
+                   const struct conf *before);
 
-/* Open what the config asks for. False when that can't be had, which has been logged; what can be
- * is there all the same. All is borrowed; `path` is the config's, `reload` may have to be
- * initialised yet. */
-bool steering_start(struct steering *st, struct ruleset *set, struct reload *reload,
-                    const char *path);
+/* Open what the config asks for. Returns which parts of the daemon's options are not as it says
+ * (daemon_now.h), why is added to the errors; what can be had is there all the same. All is
+ * borrowed; `path` is the config's, `reload` may have to be initialised yet. */
+unsigned steering_start(struct steering *st, struct ruleset *set, struct reload *reload,
+                        const char *path, struct conf_errors *errors);
 
 /* The config at work has changed. Returns which parts of the daemon's options could not
  * (daemon_now.h); why is added to the errors. */

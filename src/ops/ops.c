@@ -79,65 +79,72 @@ static void close_former(struct ops_sockets *former)
 
 /* --- as the config says ---------------------------------------------------------------------- */
 
-/* What can't be had is told at a reload with all that is wrong then, else (NULL) logged. */
 struct attempt {
     const struct conf *conf;
-    struct conf_errors *errors;
+    struct conf_errors *errors; /* what can't be had is added */
 };
 
-/* At its default place a socket may be missing. */
-static void complain(const struct ops *ops, const struct attempt *a, bool is_default,
-                     const char *option, const char *value, const char *why)
+static void complain(const struct attempt *a, bool is_warning, const char *option,
+                     const char *value, const char *why, int error)
 {
-    enum log_level level = is_default ? LEVEL_WARNING : LEVEL_ERROR;
-    struct conf_place at = conf_daemon_place(a->conf, option);
+    struct conf_place at = conf_daemon_near(a->conf, option);
 
-    if (a->errors && at.line == 0)
-        at.file = a->conf->path;
-    if (a->errors && is_default)
+    if (!why)
+        why = strerror(-error);
+    if (is_warning)
         conf_errors_warn(a->errors, at, "%s \"%s\": %s", option, value, why);
-    else if (a->errors)
-        conf_errors_add(a->errors, at, "%s \"%s\": %s", option, value, why);
-    else if (at.line == 0)
-        log_message(ops->api.host.worker->log, level, "%s \"%s\": %s", option, value, why);
     else
-        log_message(ops->api.host.worker->log, level, "%s:%u: %s \"%s\": %s", at.file, at.line,
-                    option, value, why);
+        conf_errors_add(a->errors, at, "%s \"%s\": %s", option, value, why);
 }
 
-static int apply_control(struct ops *ops, const struct attempt *a)
+/* At its default place a socket may be missing; but one that is there is to be as the config says.
+ */
+static unsigned could_not(const struct ops *ops, const struct attempt *a, unsigned part,
+                          const char *why, int error)
 {
-    const struct conf_daemon *d = &a->conf->daemon;
-    bool is_default = strcmp(d->control, CONF_CONTROL_DEFAULT) == 0;
+    const char *path = a->conf->daemon.control;
+    bool may_be_missing = !ops->control && strcmp(path, CONF_CONTROL_DEFAULT) == 0;
+
+    complain(a, may_be_missing, "control", path, why, error);
+    return may_be_missing ? 0 : DAEMON_PART(part);
+}
+
+static unsigned open_control(struct ops *ops, const struct attempt *a)
+{
     struct ops_socket *s;
     const char *why = NULL;
+    int error = ops_open_control(&s, ops->api.host.worker, &ops->local, &a->conf->daemon,
+                                 &ops->former, &why);
+
+    if (error)
+        return could_not(ops, a, DAEMON_CONTROL, why, error);
+    replace(ops, &ops->control, s);
+    return 0;
+}
+
+static unsigned apply_control(struct ops *ops, const struct attempt *a)
+{
+    const struct conf_daemon *d = &a->conf->daemon;
+    const char *why = NULL;
+    unsigned failed;
     int error;
 
     if (!conf_has_control(d)) {
         give_up(ops, &ops->control);
         return 0;
     }
-    if (ops->control && ops_socket_is_at(ops->control, d->control)) {
-        error = ops_socket_change(ops->control, d, &why);
-    } else if (!ops->control && ops_leaves_out_control(a->conf)) {
-        if (!a->errors)
-            log_message(ops->api.host.worker->log, LEVEL_INFO,
-                        "there is no directory for the control socket %s, and so none", d->control);
+    if (!ops->control && ops_leaves_out_control(a->conf))
         return 0;
-    } else {
-        error = ops_open_control(&s, ops->api.host.worker, &ops->local, d,
-                                 take(&ops->former.control), &ops->former.file, &why);
-        if (error == 0) {
-            replace(ops, &ops->control, s);
-            error = ops_socket_change(s, d, &why);
-        }
+    if (!ops->control || !ops_socket_is_at(ops->control, d->control)) {
+        failed = open_control(ops, a);
+        if (failed || !ops->control)
+            return failed;
     }
-    if (error)
-        complain(ops, a, is_default, "control", d->control, why ? why : strerror(-error));
-    return is_default ? 0 : error;
+    error = ops_socket_change(ops->control, d, &why);
+    return error ? could_not(ops, a, DAEMON_RIGHTS, why, error) : 0;
 }
 
-static int apply_http(struct ops *ops, const struct attempt *a)
+static unsigned apply_http(struct ops *ops, const struct attempt *a)
 {
     const struct conf_daemon *d = &a->conf->daemon;
     struct ops_socket *s;
@@ -151,26 +158,38 @@ static int apply_http(struct ops *ops, const struct attempt *a)
     if (ops->http && ops_socket_is_at(ops->http, d->http))
         return 0;
     error = ops_open_http(&s, ops->api.host.worker, &ops->remote, d, take(&ops->former.http), &why);
-    if (error == 0)
+    if (error == 0) {
         replace(ops, &ops->http, s);
-    else
-        complain(ops, a, false, "http", d->http, why ? why : strerror(-error));
-    return error;
+        return 0;
+    }
+    complain(a, false, "http", d->http, why, error);
+    return DAEMON_PART(DAEMON_HTTP);
+}
+
+/* Both are tried, so that all that is wrong is told. */
+static unsigned apply(struct ops *ops, const struct conf *conf, struct conf_errors *errors)
+{
+    const struct attempt a = {conf, errors};
+    unsigned failed = apply_control(ops, &a);
+
+    return failed | apply_http(ops, &a);
 }
 
 /* --- its life -------------------------------------------------------------------------------- */
 
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
-              const struct ops_sockets *former)
+unsigned ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+                   const struct ops_sockets *former, struct conf_errors *errors)
 {
     struct ops *ops = calloc(1, sizeof(*ops));
-    const struct attempt a = {.conf = conf};
-    int control, http;
+    unsigned failed;
 
     *out = ops;
     if (!ops) {
-        close_former(&(struct ops_sockets){former->control, former->http, former->file});
-        return -ENOMEM;
+        struct ops_sockets unused = *former;
+
+        close_former(&unused);
+        conf_errors_add(errors, conf_daemon_near(conf, "control"), "control: %s", strerror(ENOMEM));
+        return DAEMON_PART(DAEMON_CONTROL) | DAEMON_PART(DAEMON_HTTP);
     }
     ops->former = *former;
     ops->api.host = *host;
@@ -182,11 +201,13 @@ int ops_start(struct ops **out, const struct ops_host *host, const struct conf *
     events_init(&ops->api.events, host->worker);
     ops->local = (struct api_door){&ops->api, true};
     ops->remote = (struct api_door){&ops->api, false};
-    /* both are tried, so that all that is wrong is told */
-    control = apply_control(ops, &a);
-    http = apply_http(ops, &a);
+    if (conf_has_control(&conf->daemon) && ops_leaves_out_control(conf))
+        log_message(host->worker->log, LEVEL_INFO,
+                    "there is no directory for the control socket %s, and so none",
+                    conf->daemon.control);
+    failed = apply(ops, conf, errors);
     close_former(&ops->former);
-    return control ? control : http;
+    return failed;
 }
 
 struct ops_sockets ops_sockets(const struct ops *ops)
@@ -212,14 +233,7 @@ void ops_leave(struct ops *ops)
 
 unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors)
 {
-    const struct attempt a = {conf, errors};
-    unsigned failed = 0;
-
-    if (!ops)
-        return 0;
-    failed |= apply_control(ops, &a) ? DAEMON_PART(DAEMON_CONTROL) : 0;
-    failed |= apply_http(ops, &a) ? DAEMON_PART(DAEMON_HTTP) : 0;
-    return failed;
+    return ops ? apply(ops, conf, errors) : 0;
 }
 
 void ops_reloaded(struct ops *ops)

@@ -64,20 +64,22 @@ uint64_t ops_descriptors(const struct conf *conf);
 /* Listening sockets of this side; -1: there is none. */
 struct ops_sockets {
     int control, http;
-    struct sock_file_id file; /* that the control socket has made; ino 0: that is not known */
+    struct sock_file_id file;  /* that the control socket has made; ino 0: that is not known */
+    bool had_owner, had_group; /* of a former one: that was as its config said, and no other's */
 };
 
-#define OPS_NO_SOCKETS ((struct ops_sockets){-1, -1, {0, 0}})
+#define OPS_NO_SOCKETS ((struct ops_sockets){.control = -1, .http = -1})
 
 /*
  * Open what the config asks for. `former`: sockets of a former process, bound to just that; they
- * are gone on with, or closed: so is a control socket whose file is not there any more. What can't
- * be had is logged. Returns 0, or a negative errno when there is no memory (*out is NULL then) or
- * something else than the socket at its default place can't be had; *out is to be stopped all the
- * same, and may go on with what there is. In a build without it *out is NULL, which is no error.
+ * are gone on with, or closed: so is a control socket whose file is not there any more. Why
+ * something can't be had is added to the errors: as a warning if it is the socket at its default
+ * place, without which one may be. Returns which parts of the daemon's options are not as the
+ * config says (daemon_now.h); *out is to be stopped all the same, and may go on with what there is.
+ * It is NULL without memory, and in a build without it.
  */
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
-              const struct ops_sockets *former);
+unsigned ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+                   const struct ops_sockets *former, struct conf_errors *errors);
 
 /* Those that are open now; borrowed. NULL is allowed in all that follow. */
 struct ops_sockets ops_sockets(const struct ops *ops);
@@ -86,8 +88,8 @@ struct ops_sockets ops_sockets(const struct ops *ops);
 void ops_leave(struct ops *ops);
 
 /* The config has changed: addresses and rights are as it says from here on. New sockets are open
- * before old ones close. What can't be had stays as it was, and is added to the errors. Returns
- * which parts of the daemon's options that are (daemon_now.h). */
+ * before old ones close. What can't be had stays as it was. Returns as above; of a socket that is
+ * open it is no warning. */
 unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors);
 
 /* A reload is over, whoever has asked for it. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/errors.h"
+
 bool ops_built_in(void)
 {
     return false;
@@ -28,17 +30,27 @@ uint64_t ops_descriptors(const struct conf *conf)
     return 0;
 }
 
-int ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
-              const struct ops_sockets *former)
+static unsigned refuse(const struct conf *conf, struct conf_errors *errors)
+{
+    const char *missing = ops_missing(conf);
+
+    if (!missing)
+        return 0;
+    conf_errors_add(errors, conf_daemon_near(conf, missing), "%s: this build has no control socket",
+                    missing);
+    return DAEMON_PART(strcmp(missing, "http") == 0 ? DAEMON_HTTP : DAEMON_CONTROL);
+}
+
+unsigned ops_start(struct ops **out, const struct ops_host *host, const struct conf *conf,
+                   const struct ops_sockets *former, struct conf_errors *errors)
 {
     (void)host;
-    (void)conf;
     if (former->control >= 0)
         close(former->control);
     if (former->http >= 0)
         close(former->http);
     *out = NULL;
-    return 0;
+    return refuse(conf, errors);
 }
 
 struct ops_sockets ops_sockets(const struct ops *ops)
@@ -55,9 +67,7 @@ void ops_leave(struct ops *ops)
 unsigned ops_change(struct ops *ops, const struct conf *conf, struct conf_errors *errors)
 {
     (void)ops;
-    (void)conf;
-    (void)errors;
-    return 0;
+    return refuse(conf, errors);
 }
 
 void ops_reloaded(struct ops *ops)

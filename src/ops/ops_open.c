@@ -146,22 +146,26 @@ static int open_at(struct ops_socket **out, const struct ops_socket *model,
 }
 
 int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                     const struct conf_daemon *conf, int former, const struct sock_file_id *file,
-                     const char **why)
+                     const struct conf_daemon *conf, struct ops_sockets *former, const char **why)
 {
     struct ops_socket model = {
         .worker = worker, .place = (char *)(uintptr_t)conf->control, .is_local = true};
     struct addr address = {.family = AF_UNIX, .un = {.path = conf->control}};
-    int error = find_rights(conf, &model.rights, why);
+    int error = find_rights(conf, &model.rights, why), fd = former->control;
 
-    if (former >= 0 && !has_its_file(conf->control, file)) {
-        close(former); /* nobody can reach it */
-        former = -1;
+    former->control = -1;
+    if (fd >= 0 && !has_its_file(conf->control, &former->file)) {
+        close(fd); /* nobody can reach it */
+        fd = -1;
     }
-    if (error && former < 0)
+    if (error && fd < 0)
         return error;
     *why = NULL; /* of one that goes on ops_socket_change() tells */
-    return open_at(out, &model, &address, former, door, why);
+    if (fd >= 0 && former->had_owner)
+        model.rights.owner = 0; /* whose it is now is looked at */
+    if (fd >= 0 && former->had_group)
+        model.rights.group = 0;
+    return open_at(out, &model, &address, fd, door, why);
 }
 
 int ops_open_http(struct ops_socket **out, struct worker *worker, struct api_door *door,
@@ -203,7 +207,7 @@ int ops_socket_change(struct ops_socket *s, const struct conf_daemon *conf, cons
         *why = explain(error, true);
         return error;
     }
-    s->rights = rights; /* look_at_file() has what they are now */
+    s->rights = rights;
     http_set_rights(s->http, server.owner, server.group, server.group_may);
     return 0;
 }

@@ -30,14 +30,13 @@ struct ops_socket {
 
 /*
  * The UNIX socket; the HTTP address. `former` is one that listens there already, which is taken, or
- * -1; its file has the rights that it had. When `file`, the one that it made (ino 0: not known), is
+ * -1; its file has the rights that it had, until ops_socket_change(). When the file that it made is
  * not there any more, nobody can reach it: then it is closed, and another is opened. Return 0 or a
  * negative errno, with *why set to static text when the errno alone would not tell (or NULL).
  * `door` is borrowed.
  */
 int ops_open_control(struct ops_socket **out, struct worker *worker, struct api_door *door,
-                     const struct conf_daemon *conf, int former, const struct sock_file_id *file,
-                     const char **why);
+                     const struct conf_daemon *conf, struct ops_sockets *former, const char **why);
 int ops_open_http(struct ops_socket **out, struct worker *worker, struct api_door *door,
                   const struct conf_daemon *conf, int former, const char **why);
 

@@ -199,7 +199,7 @@ static struct reading *prepare(struct preview *p)
     rules = host->rules(host->arg, &count);
     rd->preview = p;
     rd->generation = host->reloaded(host->arg)->generation;
-    rd->path = strdup(host->config_path);
+    rd->path = strdup(host->conf(host->arg)->path); /* as a reload */
     daemon_now_copy(&rd->before, host->daemon(host->arg));
     rd->rules = calloc(count + 1, sizeof(struct conf_rule *)); /* never of 0 bytes */
     if (!rd->path || !rd->rules) {

@@ -55,6 +55,8 @@ void pipe_pool_trim(struct pipe_pool *pool)
 
 void pipe_pool_limit(struct pipe_pool *pool, unsigned most)
 {
+    if (most > pool->most)
+        pool->skip = 0;
     pool->most = most;
     if (pool->open > most)
         pipe_pool_trim(pool);

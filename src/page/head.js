@@ -27,11 +27,12 @@ export function showLive(word) {
 
 function showReload(config, now) {
     const last = config.reload;
-    const isPartly = last.outcome === "ok" && last.failed > 0;
+    const isPartly = (last.outcome === "ok" || last.outcome === "none") && last.failed > 0;
 
     setAttribute(byId("reload-outcome"), "data-is", isPartly ? "failed" : last.outcome);
-    setText(byId("reload-outcome"), last.outcome === "none" ? "not reloaded yet"
-        : last.outcome === "busy" ? "reloading" : isPartly ? "last reload: " + last.failed + " failed" : "last reload " + last.outcome);
+    setText(byId("reload-outcome"), isPartly ? last.failed + " failed"
+        : last.outcome === "none" ? "not reloaded yet"
+        : last.outcome === "busy" ? "reloading" : "last reload " + last.outcome);
     setHidden(byId("reload-at"), last.at_ms === null);
     if (last.at_ms !== null) {
         setText(byId("reload-at"), span(now - last.at_ms) + " ago");

@@ -55,13 +55,14 @@ class Terminal:
         return self.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip() == "0 1"
 
     def wait(self, what):
-        """Until it shows a text, or a condition of its text is true. Returns the text."""
+        """Until it shows a text, or a condition of its text is true, and isn't in the middle of
+        something. Returns the text."""
         seen = ""
 
         def shown():
             nonlocal seen
-            seen = self.text()
-            return what(seen) if callable(what) else what in seen
+            before, seen = seen, self.text()
+            return before == seen and (what(seen) if callable(what) else what in seen)
 
         wait_for(shown, lambda: "%s; it shows:\n%s" % (what, seen))
         return seen

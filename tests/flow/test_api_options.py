@@ -3,8 +3,9 @@
 
 import os
 
-from api import Api, start
+from api import Api, control, start
 from harness import ENGINE, ONCE, check, check_equal, test
+from test_api import own_run
 
 CONTROL = ("control",)
 
@@ -25,10 +26,14 @@ def one_rule(t):
 
 def has_failed(api, told, option, why):
     """A reload's answer, and whatever else tells of it."""
-    (error,) = told["errors"]
-    check_equal((told["outcome"], told["failed"], error["warning"]), ("ok", 1, False), "outcome")
-    check(error["text"].startswith(option + " ") and why in error["text"] and error["line"] > 0,
+    (error,) = [e for e in told["errors"] if not e["warning"]]
+    check_equal((told["outcome"], told["failed"]), ("ok", 1), "outcome")
+    check(error["text"].startswith(option.split("_")[0] + " ") and why in error["text"],
           "the error: %r" % error)
+    is_told(api, option)
+
+
+def is_told(api, option):
     status = api.get("/v1/status")["config"]["reload"]
     check_equal((status["failed"], status["failed_rules"], status["failed_options"]),
                 (1, [], [option]), "the status")
@@ -64,6 +69,55 @@ def http_fails(t):
     check_equal(api.post("/v1/reload")["failed"], 0, "failed without it")
 
 
+def lacks(t, d, api, option, at_work):
+    """It could not be had at an upgrade, and is tried again at the next reload."""
+    d.upgrade()
+    is_told(api, option)
+    check_equal(api.get("/v1/config")["daemon"][option], at_work, "at work")
+    check_equal(api.post("/v1/reload")["failed"], 1, "failed still")
+    is_told(api, option)
+
+
+@test("api: what can't be had at an upgrade is told then and later, and tried again", ENGINE,
+      CONTROL)
+def upgraded_without(t):
+    d, api = start(t, one_rule(t))
+    taken = t.listener()
+    changed(d, http="127.0.0.1:%d" % taken.getsockname()[1])
+    lacks(t, d, api, "http", None)
+    taken.close()
+    check_equal(api.post("/v1/reload")["failed"], 0, "failed once it is free")
+    check_equal(api.get("/v1/config/diff")["changes"], False, "changes then")
+    taken = t.listener()
+    rules = d.groups["rules"]
+    rules["other"] = {"listen": "127.0.0.1:%d" % taken.getsockname()[1],
+                      "upstream": "127.0.0.1:9"}
+    changed(d, http=None)
+    d.upgrade()
+    status = api.get("/v1/status")["config"]["reload"]
+    check_equal((status["failed"], status["failed_rules"], status["failed_options"]),
+                (1, ["other"], []), "the status")
+
+
+@test("api: at the default place a socket may be missing, but not be other than the config", ONCE,
+      CONTROL + ("root",))
+def at_default_place(t):
+    own_run(t)
+    os.mkdir("/run/penstock")
+    d = t.start(one_rule(t))
+    api = Api("/run/penstock/control.sock")
+    changed(d, control_group="no-such-group")
+    has_failed(api, api.post("/v1/reload"), "control_group", "no such group")
+    check_equal(api.get("/v1/config")["daemon"]["control_group"], None, "at work")
+    changed(d, control_group=None, control=t.path("control.sock"))
+    check_equal(api.post("/v1/reload")["failed"], 0, "failed when it is elsewhere")
+    api = Api(t.path("control.sock"))
+    os.rmdir("/run/penstock")
+    changed(d, control=None)
+    has_failed(api, api.post("/v1/reload"), "control", "No such file or directory")
+    check_equal(api.get("/v1/config")["daemon"]["control"], api.where, "at work")
+
+
 @test("api: what only a start changes is told, and is to be changed until then", ONCE, CONTROL)
 def late(t):
     d, api = start(t, one_rule(t))
@@ -97,12 +151,19 @@ def revoked(t):
     d, api = start(t, rules, {"control_owner": "nobody", "control_group": "2002"})
     nobody = rights(inside)[0]
     check_equal((rights(api.where), rights(inside)), ((nobody, 2002, "660"),) * 2, "at first")
-    for name in ("socket_owner", "socket_group"):
-        del rules["web"][name]
-    changed(d, control_owner=None, control_group=None)
-    check_equal(api.post("/v1/reload")["failed"], 0, "failed")
+    named = dict(rules["web"])
+    without = {k: v for k, v in named.items() if k not in ("socket_owner", "socket_group")}
     own = (os.geteuid(), os.getegid(), "660")
-    check_equal((rights(api.where), rights(inside)), (own, own), "then")
+    for change in (lambda: api.post("/v1/reload"), d.upgrade):
+        rules["web"] = without
+        changed(d, control_owner=None, control_group=None)
+        change()
+        check_equal(api.get("/v1/status")["config"]["reload"]["failed"], 0, "failed")
+        check_equal((rights(api.where), rights(inside)), (own, own), "then")
+        rules["web"] = named
+        changed(d, control_owner="nobody", control_group="2002")
+        check_equal(api.post("/v1/reload")["failed"], 0, "failed")
+        check_equal((rights(api.where), rights(inside)), ((nobody, 2002, "660"),) * 2, "again")
 
 
 @test("api: the control socket goes on over an upgrade though its group is not known", ONCE,
@@ -126,6 +187,23 @@ def path(t):
             check_equal(said.get("config", said)["path"], d.config, target)
         check_equal(api.get("/v1/config/diff")["changes"], False, "what a reload would change")
         d.upgrade()
+
+
+@test("api: what a reload would change is read where a reload reads it", ONCE,
+      CONTROL + ("root",))
+def locked(t):
+    os.makedirs(t.path("top/in"))
+    ours, where = control(t)
+    d = t.prepare({"daemon": dict(ours, user="nobody"), "rules": one_rule(t)},
+                  args=["--config", "penstock.conf"], preexec=lambda: os.chdir(t.path("top/in")))
+    os.chmod(t.path("top/in"), 0o755)
+    t.write("top/in/penstock.conf", d.text)
+    os.chmod(t.path("top"), 0o700)
+    os.chmod(t.path("top/in/penstock.conf"), 0o644)
+    d.start()
+    api = Api(where)
+    check_equal((api.post("/v1/reload")["outcome"], api.get("/v1/config/diff")["changes"]),
+                ("ok", False), "a reload, and what it would change")
 
 
 @test("reload: the first error is told with its place", ONCE, CONTROL)

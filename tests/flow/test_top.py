@@ -7,7 +7,7 @@ import signal
 
 from api import Api
 from ctl import Ctl
-from harness import (ONCE, Failure, Skip, check, check_equal, receive_exactly, test, wait_for)
+from harness import ONCE, Skip, check, check_equal, receive_exactly, test, wait_for
 from terminal import PROMPT, Terminal
 
 OFTEN = "--interval=100ms"
@@ -59,12 +59,9 @@ class World:
 
     def row(self, name):
         """The fields of a rule's row on 80 columns: state, sessions, in, out, refused, upstream."""
-        for line in self.terminal.lines():
-            found = re.match(r"%s +(\w+) .* (\d+/\d+) +(\S+) +(\S+) .* (\d\S*) "
-                             r"(ok|-|failing|\d+ fail)$" % name, line)
-            if found:
-                return found.groups()
-        raise Failure("no row of %s:\n%s" % (name, self.terminal.text()))
+        row = re.compile(r"^%s +(\w+) .* (\d+/\d+) +(\S+) +(\S+) .* (\d\S*) "
+                         r"(ok|-|failing|\d+ fail)$" % name, re.M)
+        return row.search(self.terminal.wait(row.search)).groups()
 
     def wait_row(self, name, **fields):
         order = ("state", "sessions", "rate_in", "rate_out", "refused", "upstream")
@@ -170,8 +167,8 @@ def kills(t):
     term = w.open()
     term.keys("Enter")
     me = "127.0.0.1:%d" % first.getsockname()[1]
-    text = term.wait("web: running, 2 of 2 sessions")
-    check(re.search(r"^ +1 %s 127\.0\S+ +open " % re.escape(me), text, re.M), text)
+    term.wait("web: running, 2 of 2 sessions")
+    term.wait(lambda text: re.search(r"^ +1 %s 127\.0\S+ +open " % re.escape(me), text, re.M))
     for answer in ("Enter", "n", "Escape", "Up"):
         term.keys("k")
         term.wait("End session 1 of web? [y/N]")

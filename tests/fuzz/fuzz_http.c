@@ -229,7 +229,7 @@ static void open_door(struct daemon *d, bool is_local)
                                     .reloaded = reloaded,
                                     .reload = reload,
                                     .arg = d};
-    daemon_now_begin(&d->now, d->set.conf);
+    daemon_now_begin(&d->now, d->set.conf, 0);
     list_init(&d->api.waiting);
     preview_init(&d->api.preview, &d->api.host);
     preview_end(&d->api.preview); /* it would read files, in a thread */
