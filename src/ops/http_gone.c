@@ -102,6 +102,27 @@ static int64_t time_left(const struct request *rq)
     return rq->since + (int64_t)most_s * 1000 - loop_now(h->loop);
 }
 
+static void cut(struct request *rq)
+{
+    rq->end_shown = true;
+    shutdown(rq->fd, SHUT_RDWR);
+}
+
+/*
+ * Its client has ended. The library reads no more in some states that odd requests bring it to, and
+ * then would see no end before its time is over: so it is cut when it is still there, without a
+ * request, at the next look.
+ */
+static int64_t look_at_ended(struct request *rq)
+{
+    if (rq->was_over) {
+        cut(rq);
+        return INT64_MAX;
+    }
+    rq->was_over = true;
+    return LOOK_MS;
+}
+
 /* When to look at it again, in milliseconds; INT64_MAX: there is no need. */
 static int64_t look_at(struct request *rq)
 {
@@ -116,13 +137,14 @@ static int64_t look_at(struct request *rq)
         return INT64_MAX;
     }
     show_end(rq);
-    if (rq->has_come || rq->end_shown)
+    if (rq->has_come)
         return INT64_MAX;
+    if (rq->end_shown)
+        return look_at_ended(rq);
     left = time_left(rq);
     if (left > 0)
         return left;
-    rq->end_shown = true;
-    shutdown(rq->fd, SHUT_RDWR);
+    cut(rq);
     return INT64_MAX;
 }
 

@@ -52,6 +52,7 @@ struct request {
     int fd;
     bool is_kept;       /* the descriptor, of the reserve */
     bool end_shown;     /* to the library, which had not seen it; or made */
+    bool was_over;      /* at a look: it had ended, and there was no request */
     int64_t since;      /* when it began, or the last answer ended: loop_now() */
     struct list place;  /* all */
     struct list link;   /* asleep */

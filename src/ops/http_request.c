@@ -262,6 +262,7 @@ static enum MHD_Result answer(struct request *rq)
     struct answer *a;
 
     rq->has_come = true;
+    rq->was_over = false;
     if (rq->hung_up)
         return MHD_NO;
     if (!rq->answered) {
