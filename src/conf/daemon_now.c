@@ -67,9 +67,10 @@ void daemon_now_change(struct daemon_now *now, struct conf *conf, unsigned faile
 void daemon_now_copy(struct daemon_now *to, const struct daemon_now *from)
 {
     *to = *from;
-    for (unsigned part = 0; part < DAEMON_PARTS; part++)
+    for (unsigned part = 0; part < DAEMON_PARTS; part++) {
         if (to->from[part])
             conf_ref(to->from[part]);
+    }
 }
 
 void daemon_now_end(struct daemon_now *now)

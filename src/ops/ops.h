@@ -41,7 +41,7 @@ struct ops_reload {
 /* What the daemon does for its operators. All pointers are borrowed and outlive the ops. */
 struct ops_host {
     struct worker *worker;
-    const char *config_path;
+    const char *config_path; /* from the root, to be told; it is read by the path of conf() */
     struct conf *(*conf)(void *arg); /* at work; to be referenced by who keeps it */
     /* The daemon's options at work. */
     const struct daemon_now *(*daemon)(void *arg);
